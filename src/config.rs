@@ -1,0 +1,3 @@
+//! Where files live and what the user has set.
+
+pub mod paths;
