@@ -3,11 +3,17 @@
 //! Owns: finding and loading ONNX Runtime, devices, sessions, cancelling a run. Must not know what the arrays mean.
 
 use std::path::Path;
+use std::sync::Arc;
 
 pub mod cancel;
+pub mod device;
+pub mod library;
+mod ort;
 pub mod value;
 
 pub use cancel::Cancel;
+use device::DeviceChoice;
+use library::{LibraryError, Search};
 pub use value::{ElementType, Value};
 
 /// Why a graph could not be loaded or run.
@@ -35,8 +41,9 @@ pub enum EngineError {
 
 /// One model, loaded on one device.
 pub trait Session: Send {
-    /// Runs the graph on the named inputs and returns the named outputs, in the order asked for. Only what the named
-    /// outputs need is computed. Fails with [`EngineError::Cancelled`] soon after `cancel` fires (it is looked at
+    /// Runs the graph on the named inputs and returns the named outputs, in the order asked for. All
+    /// inputs are needed and the whole graph is computed, whatever the outputs: a cheaper question wants a smaller graph.
+    /// Fails with [`EngineError::Cancelled`] soon after `cancel` fires (it is looked at
     /// between kernels).
     fn run(&mut self, inputs: &[(&str, &Value)], outputs: &[&str], cancel: &Cancel) -> Result<Vec<Value>, EngineError>;
 }
@@ -51,4 +58,50 @@ pub trait Engine: Send + Sync {
 
     /// Version of the runtime, such as `1.32.0`.
     fn version(&self) -> &str;
+
+    /// What the user should know about the device, such as why a GPU that is there is not used.
+    fn notice(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no library to run on.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The device asked for cannot be used.
+    #[error(
+        "{device} cannot be used: {reason}\nUse --device cpu, or install what is missing (pip install onnxruntime-gpu for CUDA)"
+    )]
+    Device {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// The runtime's own words.
+        reason: String,
+    },
+    /// The runtime failed on a trial graph.
+    #[error(transparent)]
+    Engine(EngineError),
+}
+
+/// Opens ONNX Runtime on a device. `threads` is how many work on one run (default: the cores this process may use).
+/// The library is loaded once per process: later calls share it. `progress` hears what takes long, with the done
+/// fraction where it is known.
+pub fn open(
+    search: &Search,
+    device: &DeviceChoice,
+    threads: Option<usize>,
+    progress: &mut dyn FnMut(&str, Option<f32>),
+) -> Result<Arc<dyn Engine>, OpenError> {
+    let _ = progress;
+    let library = library::locate(search)?;
+    let threads = threads.unwrap_or_else(cores).max(1);
+    Ok(Arc::new(ort::OrtEngine::new(&library, *device, threads)?))
+}
+
+/// Cores this process may use: affinity and cgroup limits counted.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

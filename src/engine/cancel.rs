@@ -34,6 +34,12 @@ impl Cancel {
         self.0.fired.load(Ordering::SeqCst)
     }
 
+    /// How many hooks are registered now.
+    #[cfg(test)]
+    pub(super) fn hooks(&self) -> usize {
+        self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Calls `hook` when stopping is asked for (at once if it already was), until the guard is dropped.
     pub fn on_cancel(&self, hook: impl Fn() + Send + 'static) -> CancelHook {
         let mut hooks = self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner);

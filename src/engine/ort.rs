@@ -1,0 +1,320 @@
+//! ONNX Runtime. The only file that names the crate `ort`.
+//!
+//! Owns the process's one runtime environment, its sessions and their runs. Must not know where the library comes from.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::ArrayD;
+use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider};
+use ort::memory::MemoryInfo;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{IoBinding, RunOptions};
+use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType, ValueType};
+
+use super::device::DeviceChoice;
+use super::library::{Library, LibraryError};
+use super::{Cancel, Engine, EngineError, OpenError, Session, Value};
+
+/// A graph with one Identity node, loaded once to see whether a device works.
+const TRIAL: &[u8] =
+    b"\x08\x08:7\x0a\x10\x0a\x01x\x12\x01y\"\x08Identity\x12\x01tZ\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\
+    \x04\x0a\x02\x08\x01b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01B\x04\x0a\x00\x10\x0d";
+
+/// The environment and the library it came from: a process can have only one.
+static LOADED: Mutex<Option<(Environment, Library)>> = Mutex::new(None);
+
+/// Loads the library and makes the environment, once per process; later calls get the first one.
+fn environment(library: &Library) -> Result<(Environment, Library), LibraryError> {
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((environment, first)) = loaded.as_ref() {
+        return Ok((environment.clone(), first.clone()));
+    }
+    let path = library.path.clone();
+    let builder = ort::init_from(&path).map_err(|error| match error {
+        ort::LoadDynamicError::BadVersion { version_str, .. } => LibraryError::TooOld { path, version: version_str },
+        ort::LoadDynamicError::MissingApi { .. } => LibraryError::NotOnnxRuntime { path },
+        other => LibraryError::Refused { path, reason: other.to_string() },
+    })?;
+    let refused = |error: ort::Error| LibraryError::Refused { path: library.path.clone(), reason: error.to_string() };
+    let environment = builder.with_name("lensor").with_telemetry(false).build().map_err(refused)?;
+    *loaded = Some((environment.clone(), library.clone()));
+    Ok((environment, library.clone()))
+}
+
+/// ONNX Runtime on one device.
+pub(super) struct OrtEngine {
+    environment: Environment,
+    library: Library,
+    cuda: Option<u32>,
+    threads: usize,
+    device: String,
+    notice: Option<String>,
+}
+
+impl OrtEngine {
+    /// Loads the library and tries the device.
+    pub(super) fn new(library: &Library, choice: DeviceChoice, threads: usize) -> Result<Self, OpenError> {
+        let (environment, library) = environment(library)?;
+        let cpu = format!("CPU, {threads} thread{}", if threads == 1 { "" } else { "s" });
+        let mut engine = Self { environment, library, cuda: None, threads, device: cpu.clone(), notice: None };
+        let index = match choice {
+            DeviceChoice::Cpu => return Ok(engine),
+            DeviceChoice::Cuda(index) => index,
+            DeviceChoice::Auto if CUDA::is_available().unwrap_or(false) => 0,
+            DeviceChoice::Auto => return Ok(engine),
+        };
+        engine.cuda = Some(index);
+        engine.device = format!("CUDA {index}");
+        if let Err(error) = engine.load(TRIAL, None) {
+            let EngineError::Load { reason } = error else { return Err(OpenError::Engine(error)) };
+            if choice != DeviceChoice::Auto {
+                return Err(OpenError::Device { device: choice, reason });
+            }
+            tracing::warn!(%reason, "CUDA cannot be used, running on the CPU");
+            (engine.cuda, engine.device) = (None, cpu);
+            engine.notice = Some(format!("CUDA cannot be used, so this runs on the CPU: {reason}"));
+        }
+        Ok(engine)
+    }
+
+    fn builder(&self) -> Result<SessionBuilder, ort::Error> {
+        let mut builder = ort::session::Session::builder(&self.environment)?
+            .with_optimization_level(GraphOptimizationLevel::Level3)?
+            .with_intra_threads(self.threads)?;
+        if let Some(index) = self.cuda {
+            // One by one rather than through `with_execution_providers`, which swallows the error.
+            CUDA::default().with_device_id(index as i32).register(&mut builder)?;
+        }
+        Ok(builder)
+    }
+}
+
+impl Engine for OrtEngine {
+    fn load(&self, model: &[u8], folder: Option<&Path>) -> Result<Box<dyn Session>, EngineError> {
+        let load = || -> Result<_, ort::Error> {
+            let mut builder = self.builder()?;
+            if let Some(folder) = folder {
+                builder = builder.with_config_entry(
+                    "session.model_external_initializers_file_folder_path",
+                    folder.to_string_lossy(),
+                )?;
+            }
+            builder.commit_from_memory(model)
+        };
+        let session = load().map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
+        Ok(Box::new(OrtSession { session }))
+    }
+
+    fn device(&self) -> &str {
+        &self.device
+    }
+
+    fn version(&self) -> &str {
+        &self.library.version
+    }
+
+    fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+}
+
+struct OrtSession {
+    session: ort::session::Session,
+}
+
+impl Session for OrtSession {
+    fn run(&mut self, inputs: &[(&str, &Value)], outputs: &[&str], cancel: &Cancel) -> Result<Vec<Value>, EngineError> {
+        let named = |kind: &str, wanted: &str, present: &[ort::value::Outlet]| {
+            if present.iter().any(|outlet| outlet.name() == wanted) {
+                return Ok(());
+            }
+            let present: Vec<_> = present.iter().map(|outlet| outlet.name()).collect();
+            Err(EngineError::Value(format!("the graph has no {kind} `{wanted}`; it has {}", present.join(", "))))
+        };
+        inputs.iter().try_for_each(|(name, _)| named("input", name, self.session.inputs()))?;
+        outputs.iter().try_for_each(|name| named("output", name, self.session.outputs()))?;
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+
+        let failed = |error: ort::Error| EngineError::Run { reason: error.message().to_owned() };
+        // A binding, because run options that select outputs cannot be shared with the thread that cancels.
+        let mut binding = self.session.create_binding().map_err(failed)?;
+        for (name, value) in inputs {
+            bind(&mut binding, name, value).map_err(failed)?;
+        }
+        let host = MemoryInfo::default();
+        for name in outputs {
+            binding.bind_output_to_device(*name, &host).map_err(failed)?;
+        }
+        // Run options that were terminated stay so: new ones for each run.
+        let options = Arc::new(RunOptions::new().map_err(failed)?);
+        let terminate = {
+            let options = options.clone();
+            cancel.on_cancel(move || {
+                if let Err(error) = options.terminate() {
+                    tracing::warn!(%error, "the run could not be told to stop");
+                }
+            })
+        };
+        let result = self.session.run_binding_with_options(&binding, &options);
+        drop(terminate);
+        let produced = match result {
+            Ok(produced) => produced,
+            Err(_) if cancel.is_cancelled() => return Err(EngineError::Cancelled),
+            Err(error) => return Err(failed(error)),
+        };
+        outputs
+            .iter()
+            .map(|name| {
+                let value = produced.get(name).ok_or_else(|| EngineError::Value(format!("no output `{name}`")))?;
+                extract(name, value)
+            })
+            .collect()
+    }
+}
+
+fn bind(binding: &mut IoBinding, name: &str, value: &Value) -> Result<(), ort::Error> {
+    fn copy<T>(binding: &mut IoBinding, name: &str, array: &ArrayD<T>) -> Result<(), ort::Error>
+    where
+        T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
+    {
+        // The binding keeps its inputs, so it must own them: the one copy on the way in.
+        binding.bind_input(name, &Tensor::from_array(array.as_standard_layout().into_owned())?)
+    }
+    match value {
+        Value::F32(array) => copy(binding, name, array),
+        Value::F64(array) => copy(binding, name, array),
+        Value::I64(array) => copy(binding, name, array),
+        Value::I32(array) => copy(binding, name, array),
+        Value::U8(array) => copy(binding, name, array),
+        Value::Bool(array) => copy(binding, name, array),
+    }
+}
+
+fn extract(name: &str, value: &DynValue) -> Result<Value, EngineError> {
+    fn array<T: PrimitiveTensorElementType + Clone>(value: &DynValue) -> Result<ArrayD<T>, EngineError> {
+        let view =
+            value.try_extract_array().map_err(|error| EngineError::Run { reason: error.message().to_owned() })?;
+        Ok(view.to_owned())
+    }
+    let element = match value.dtype() {
+        ValueType::Tensor { ty, .. } => *ty,
+        other => return Err(EngineError::Value(format!("output `{name}` is no tensor but {other}"))),
+    };
+    Ok(match element {
+        TensorElementType::Float32 => Value::F32(array(value)?),
+        TensorElementType::Float64 => Value::F64(array(value)?),
+        TensorElementType::Int64 => Value::I64(array(value)?),
+        TensorElementType::Int32 => Value::I32(array(value)?),
+        TensorElementType::Uint8 => Value::U8(array(value)?),
+        TensorElementType::Bool => Value::Bool(array(value)?),
+        other => {
+            return Err(EngineError::Value(format!(
+                "output `{name}` has elements of type {other}, which lensor does not read"
+            )));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{arr0, arr1};
+
+    use super::*;
+    use crate::engine::{library::Search, open};
+
+    /// Identity of one input of each element type: `f32` → `f32_out`, ….
+    const IDENTITIES: &[u8] =
+        b"\x08\x08:\xd3\x02\x0a\x18\x0a\x03f32\x12\x07f32_out\"\x08Identity\x0a\x18\x0a\x03f64\x12\x07f64_out\"\
+    \x08Identity\x0a\x18\x0a\x03i64\x12\x07i64_out\"\x08Identity\x0a\x18\x0a\x03i32\x12\x07i32_out\"\x08Iden\
+    tity\x0a\x16\x0a\x02u8\x12\x06u8_out\"\x08Identity\x0a\x1a\x0a\x04bool\x12\x08bool_out\"\x08Identity\x12\
+    \x01tZ\x0b\x0a\x03f32\x12\x04\x0a\x02\x08\x01Z\x0b\x0a\x03f64\x12\x04\x0a\x02\x08\x0bZ\x0b\x0a\x03i64\
+    \x12\x04\x0a\x02\x08\x07Z\x0b\x0a\x03i32\x12\x04\x0a\x02\x08\x06Z\x0a\x0a\x02u8\x12\x04\x0a\x02\x08\x02Z\
+    \x0c\x0a\x04bool\x12\x04\x0a\x02\x08\x09b\x0f\x0a\x07f32_out\x12\x04\x0a\x02\x08\x01b\x0f\x0a\x07f64_out\
+    \x12\x04\x0a\x02\x08\x0bb\x0f\x0a\x07i64_out\x12\x04\x0a\x02\x08\x07b\x0f\x0a\x07i32_out\x12\x04\x0a\x02\
+    \x08\x06b\x0e\x0a\x06u8_out\x12\x04\x0a\x02\x08\x02b\x10\x0a\x08bool_out\x12\x04\x0a\x02\x08\x09B\x04\
+    \x0a\x00\x10\x0d";
+    /// Doubles `x` `n` times in a Loop.
+    const LOOP: &[u8] =
+        b"\x08\x08:\xc5\x01\x0a\x90\x01\x0a\x01n\x0a\x00\x0a\x01x\x12\x01y\"\x04Loop*}\x0a\x04body2r\x0a\x11\x0a\
+    \x01c\x12\x02c2\"\x08Identity\x0a\x0f\x0a\x01s\x0a\x01s\x12\x02s2\"\x03Add\x12\x01bZ\x0b\x0a\x01i\x12\
+    \x06\x0a\x04\x08\x07\x12\x00Z\x0b\x0a\x01c\x12\x06\x0a\x04\x08\x09\x12\x00Z\x0f\x0a\x01s\x12\x0a\x0a\x08\
+    \x08\x01\x12\x04\x0a\x02\x08\x01b\x0c\x0a\x02c2\x12\x06\x0a\x04\x08\x09\x12\x00b\x10\x0a\x02s2\x12\x0a\
+    \x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01\xa0\x01\x05\x12\x01tZ\x0b\x0a\x01n\x12\x06\x0a\x04\x08\x07\x12\
+    \x00Z\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\
+    \x12\x04\x0a\x02\x08\x01B\x04\x0a\x00\x10\x0d";
+
+    fn session(model: &[u8]) -> Box<dyn Session> {
+        let engine = open(&Search::default(), &DeviceChoice::Cpu, Some(2), &mut |_, _| ()).unwrap();
+        assert_eq!(engine.device(), "CPU, 2 threads");
+        engine.load(model, None).unwrap()
+    }
+
+    #[test]
+    fn every_element_type_goes_in_and_comes_out() {
+        let reversed = arr1(&[1.0, 2.0, 3.0, 4.0]).into_shape_with_order((2, 2)).unwrap().reversed_axes();
+        let values = [
+            ("f32", Value::F32(reversed.into_dyn())),
+            ("f64", Value::F64(arr0(0.1).into_dyn())),
+            ("i64", Value::I64(arr1(&[i64::MIN, i64::MAX]).into_dyn())),
+            ("i32", Value::I32(ArrayD::zeros(vec![0, 4]))),
+            ("u8", Value::U8(arr1(&[0, 255]).into_dyn())),
+            ("bool", Value::Bool(arr1(&[true, false]).into_dyn())),
+        ];
+        let inputs: Vec<_> = values.iter().map(|(name, value)| (*name, value)).collect();
+        let outputs: Vec<_> = values.iter().map(|(name, _)| format!("{name}_out")).collect();
+        let outputs: Vec<_> = outputs.iter().map(String::as_str).collect();
+        let mut session = session(IDENTITIES);
+        let produced = session.run(&inputs, &outputs, &Cancel::new()).unwrap();
+        assert!(produced.iter().eq(values.iter().map(|(_, value)| value)), "{produced:?}");
+        let produced = session.run(&inputs, &["u8_out", "f32_out", "u8_out"], &Cancel::new()).unwrap();
+        assert_eq!(produced, [values[4].1.clone(), values[0].1.clone(), values[4].1.clone()], "the order asked for");
+    }
+
+    #[test]
+    fn unknown_names_and_broken_models_are_errors() {
+        let mut session = session(LOOP);
+        let x = Value::F32(arr1(&[1.0]).into_dyn());
+        let error = session.run(&[("z", &x)], &["y"], &Cancel::new()).unwrap_err().to_string();
+        assert_eq!(error, "the graph has no input `z`; it has n, x");
+        let error = session.run(&[("x", &x)], &["w"], &Cancel::new()).unwrap_err().to_string();
+        assert_eq!(error, "the graph has no output `w`; it has y");
+        assert!(matches!(session.run(&[("n", &x), ("x", &x)], &["y"], &Cancel::new()), Err(EngineError::Run { .. })));
+        let engine = open(&Search::default(), &DeviceChoice::Cpu, None, &mut |_, _| ()).unwrap();
+        assert!(matches!(engine.load(b"not a model", None), Err(EngineError::Load { .. })));
+    }
+
+    #[test]
+    fn a_cancelled_run_stops_and_the_session_lives_on() {
+        let mut session = session(LOOP);
+        let x = Value::F32(arr1(&[1.0]).into_dyn());
+        let cancel = Cancel::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while cancel.hooks() == 0 {
+                    std::thread::yield_now();
+                }
+                cancel.cancel();
+            });
+            let endless = Value::I64(arr0(i64::MAX).into_dyn());
+            assert!(matches!(session.run(&[("n", &endless), ("x", &x)], &["y"], &cancel), Err(EngineError::Cancelled)));
+        });
+        let thrice = Value::I64(arr0(3).into_dyn());
+        assert!(matches!(session.run(&[("n", &thrice), ("x", &x)], &["y"], &cancel), Err(EngineError::Cancelled)));
+        let produced = session.run(&[("n", &thrice), ("x", &x)], &["y"], &Cancel::new()).unwrap();
+        assert_eq!(produced, [Value::F32(arr1(&[8.0]).into_dyn())]);
+    }
+
+    #[test]
+    fn a_gpu_that_is_not_there_is_an_error() {
+        let far = DeviceChoice::Cuda(4096);
+        match open(&Search::default(), &far, None, &mut |_, _| ()) {
+            Err(OpenError::Device { device, reason }) => assert!(device == far && !reason.is_empty()),
+            Err(other) => panic!("{other}"),
+            Ok(engine) => panic!("opened {}", engine.device()),
+        }
+    }
+}
