@@ -24,4 +24,5 @@ pub mod autodiff;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod model;
 pub mod onnx;

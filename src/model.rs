@@ -1,0 +1,9 @@
+//! What a network needs to be asked about pictures: how pixels become its input, what its outputs are called, where its
+//! layers and its head are.
+//!
+//! Owns the model card, the settings assumed where a network comes without one, pictures and their preparation. Must
+//! not know about runtimes, gradients or terminals.
+
+pub mod card;
+pub mod labels;
+pub mod near;
