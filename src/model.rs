@@ -7,3 +7,6 @@
 pub mod card;
 pub mod labels;
 pub mod near;
+pub mod picture;
+pub mod preprocess;
+pub mod scale;

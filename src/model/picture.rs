@@ -1,0 +1,208 @@
+//! Pictures as people see them: any file the decoders know, as upright 8-bit RGB.
+//!
+//! Owns decoding and its limits. Must not know what a network does with pixels.
+
+use std::path::{Path, PathBuf};
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+
+/// Most memory a decoder may ask for, bytes: enough for a photograph of 100 megapixels.
+const MAX_ALLOCATION: u64 = 512 << 20;
+
+/// Longest side that is accepted, pixels.
+const MAX_SIDE: u32 = 1 << 16;
+
+/// File name endings of the formats that can be read.
+const ENDINGS: [&str; 13] =
+    ["png", "jpg", "jpeg", "jpe", "gif", "bmp", "webp", "tif", "tiff", "pnm", "ppm", "pgm", "pbm"];
+
+/// Why a picture could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// The file could not be read at all.
+    #[error("cannot read the picture {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder, a device or a pipe.
+    #[error("{path} is not a file")]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Not a picture in a format that is known.
+    #[error("{path} is not a picture that can be read; PNG, JPEG, GIF, BMP, WebP, TIFF and PNM can")]
+    NotAPicture {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Larger than what is decoded.
+    #[error("the picture {path} is too large to decode (at most 65536 pixels a side and 512 MiB); make it smaller")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A picture, but damaged or of a kind its decoder does not know.
+    #[error("the picture {path} cannot be decoded: {reason}")]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's own words.
+        reason: String,
+    },
+}
+
+/// A picture in memory: upright (EXIF orientation applied), 8 bits a channel, RGB; transparent parts lie over white.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// What to call it: the file name, or the name of a bundled picture.
+    pub name: String,
+    /// The pixels, as large as the file has them.
+    pub rgb: RgbImage,
+}
+
+impl Picture {
+    /// Reads a picture file; the format is told by its content, not by its name.
+    pub fn open(path: &Path) -> Result<Self, PictureError> {
+        let failed = |source| PictureError::Read { path: path.to_owned(), source };
+        let metadata = std::fs::metadata(path).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(PictureError::NotAFile { path: path.to_owned() });
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let file = std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?);
+        let reader = ImageReader::new(file).with_guessed_format().map_err(failed)?;
+        decode(reader).map(|rgb| Self { name, rgb }).map_err(|error| named(error, path))
+    }
+
+    /// Decodes a picture held in memory; `name` is what errors call it.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, PictureError> {
+        let reader = ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format();
+        let reader = reader.map_err(|source| PictureError::Read { path: name.into(), source })?;
+        let rgb = decode(reader).map_err(|error| named(error, Path::new(name)))?;
+        Ok(Self { name: name.to_owned(), rgb })
+    }
+
+    /// Whether a file name ends like a picture's: what a folder is searched for.
+    pub fn has_ending(path: &Path) -> bool {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    }
+}
+
+fn decode<R: std::io::BufRead + std::io::Seek>(mut reader: ImageReader<R>) -> Result<RgbImage, ImageError> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_ALLOCATION);
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder()?;
+    limits.reserve(decoder.total_bytes())?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    Ok(over_white(image))
+}
+
+/// 8-bit RGB; transparency is blended with white, as a page or a browser would show it.
+fn over_white(image: DynamicImage) -> RgbImage {
+    if !image.color().has_alpha() {
+        return image.into_rgb8();
+    }
+    let rgba = image.into_rgba8();
+    let blend = |colour: u8, alpha: u8| {
+        let (colour, alpha) = (u32::from(colour), u32::from(alpha));
+        ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    };
+    RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+        let [r, g, b, a] = rgba.get_pixel(x, y).0;
+        image::Rgb([blend(r, a), blend(g, a), blend(b, a)])
+    })
+}
+
+fn named(error: ImageError, path: &Path) -> PictureError {
+    let path = path.to_owned();
+    match error {
+        ImageError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+            PictureError::Read { path, source }
+        }
+        ImageError::Unsupported(e) if matches!(e.kind(), image::error::UnsupportedErrorKind::Format(_)) => {
+            PictureError::NotAPicture { path }
+        }
+        ImageError::Limits(_) => PictureError::TooLarge { path },
+        other => PictureError::Decode { path, reason: other.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::codecs::jpeg::JpegEncoder;
+    use image::codecs::png::PngEncoder;
+    use image::{ExtendedColorType, ImageEncoder};
+
+    use super::*;
+
+    fn png(bytes: &[u8], width: u32, height: u32, colour: ExtendedColorType) -> Vec<u8> {
+        let mut out = Vec::new();
+        PngEncoder::new(&mut out).write_image(bytes, width, height, colour).unwrap();
+        out
+    }
+
+    #[test]
+    fn transparency_lies_over_white() {
+        let file = png(&[255, 0, 0, 0, 0, 0, 0, 128], 2, 1, ExtendedColorType::Rgba8);
+        let picture = Picture::from_bytes("alpha", &file).unwrap();
+        assert_eq!(picture.rgb.into_raw(), [255, 255, 255, 127, 127, 127]);
+    }
+
+    #[test]
+    fn sixteen_bits_and_grey_become_eight_bit_rgb() {
+        let file = png(&[0x80, 0x80, 0xff, 0xff].map(|b| b), 2, 1, ExtendedColorType::L16);
+        assert_eq!(Picture::from_bytes("grey16", &file).unwrap().rgb.into_raw(), [128, 128, 128, 255, 255, 255]);
+        let file = png(&[7], 1, 1, ExtendedColorType::L8);
+        assert_eq!(Picture::from_bytes("1x1", &file).unwrap().rgb.into_raw(), [7, 7, 7]);
+    }
+
+    #[test]
+    fn exif_orientation_is_applied() {
+        // Little-endian TIFF header and one entry: tag 0x0112 (orientation), SHORT, one value, 6 (turn right).
+        let exif =
+            [b"II*\0\x08\0\0\0\x01\0".as_slice(), b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".as_slice()].concat();
+        let mut file = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut file, 100);
+        encoder.set_exif_metadata(exif).unwrap();
+        let mut pixels = vec![0u8; 16 * 8 * 3];
+        pixels[..8 * 3].fill(255);
+        encoder.write_image(&pixels, 16, 8, ExtendedColorType::Rgb8).unwrap();
+        let picture = Picture::from_bytes("turned", &file).unwrap();
+        assert_eq!(picture.rgb.dimensions(), (8, 16));
+        assert!(picture.rgb.get_pixel(7, 0).0[0] > 150, "the first row becomes the last column");
+    }
+
+    #[test]
+    fn what_is_no_picture_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        assert!(matches!(Picture::open(&path), Err(PictureError::Read { .. })));
+        assert!(matches!(Picture::open(folder.path()), Err(PictureError::NotAFile { .. })));
+        std::fs::write(&path, "hello").unwrap();
+        assert!(matches!(Picture::open(&path), Err(PictureError::NotAPicture { .. })));
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(Picture::open(&path), Err(PictureError::NotAPicture { .. })));
+        let whole = png(&[9; 300], 10, 10, ExtendedColorType::Rgb8);
+        std::fs::write(&path, &whole[..whole.len() - 30]).unwrap();
+        let error = Picture::open(&path).unwrap_err();
+        assert!(matches!(error, PictureError::Decode { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_picture_that_claims_to_be_huge_is_refused_before_it_is_decoded() {
+        let mut file = b"P6 60000 60000 255\n".to_vec();
+        file.extend([0; 64]);
+        assert!(matches!(Picture::from_bytes("huge", &file), Err(PictureError::TooLarge { .. })));
+    }
+}
