@@ -21,8 +21,12 @@
 
 pub mod attribution;
 pub mod autodiff;
+pub mod choice;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod look;
+pub mod map;
 pub mod model;
 pub mod onnx;
+pub mod paint;

@@ -1,0 +1,6 @@
+//! From a map to pixels.
+//!
+//! Owns the colours: colormaps, the map over the picture, the legend, pictures in a row. Must not know about terminals
+//! or files, nor how a map came about.
+
+pub mod colormap;
