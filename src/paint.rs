@@ -4,3 +4,8 @@
 //! or files, nor how a map came about.
 
 pub mod colormap;
+pub mod legend;
+pub mod mosaic;
+pub mod overlay;
+
+pub use overlay::paint;

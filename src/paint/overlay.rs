@@ -1,0 +1,155 @@
+//! A map over the picture a person knows.
+
+use image::{Rgb, RgbImage};
+
+use super::colormap::{self, Lut};
+use crate::look::{Blend, Look, Resample, View};
+use crate::map::{Map, resample::Tap};
+use crate::model::preprocess::Rect;
+
+/// How bright the part of the picture is that the network does not see.
+const UNSEEN: f32 = 0.45;
+
+/// Width of the gap between two pictures side by side, in pixels per 100 of the picture's width.
+const GAP: u32 = 2;
+
+/// Paints `view` as `look` asks. `region` is where in `view` (in its pixels) the network's input, and so the map, lies;
+/// what is outside is dimmed. The result has the size of `view`, twice as wide and a gap for [`View::SideBySide`].
+/// Without a map it is the picture.
+pub fn paint(map: Option<&Map>, view: &RgbImage, region: Rect, look: &Look) -> RgbImage {
+    let over = |opacity| map.map_or_else(|| view.clone(), |map| cover(map, view, region, look, opacity));
+    match look.view {
+        View::Picture => view.clone(),
+        View::Overlay => over(Some(look.opacity)),
+        View::Map => over(None),
+        View::SideBySide => beside(view, &over(Some(look.opacity))),
+    }
+}
+
+/// Two pictures of the same height with a black gap between them.
+fn beside(left: &RgbImage, right: &RgbImage) -> RgbImage {
+    let gap = (left.width() * GAP / 100).max(1);
+    super::mosaic::row(&[left, right], gap)
+}
+
+/// Lays the map over the picture, or replaces the picture inside the region where there is no opacity.
+fn cover(map: &Map, view: &RgbImage, region: Rect, look: &Look, opacity: Option<f32>) -> RgbImage {
+    let lut = colormap::lut(look.colormap.for_map(map.signed));
+    let mut painted = view.clone();
+    let (rows, columns) = map.values.dim();
+    let (width, height) = (view.width() as usize, view.height() as usize);
+    let across = taps(region.x, region.width, width, columns, look.resample);
+    let down = taps(region.y, region.height, height, rows, look.resample);
+    let map_values = map.values.as_standard_layout();
+    let mut line = vec![0.0; columns];
+    for (row, tap) in painted.rows_mut().zip(down) {
+        if let Some(tap) = tap {
+            let (low, high) = (map_values.row(tap.low), map_values.row(tap.high));
+            line.iter_mut().zip(low.iter().zip(high)).for_each(|(value, (low, high))| *value = tap.mix(*low, *high));
+        }
+        for (pixel, across) in row.zip(&across) {
+            match (tap, across) {
+                (Some(_), Some(across)) => {
+                    let position = map.position(across.mix(line[across.low], line[across.high]));
+                    ink(pixel, position, map, lut, look.blend, opacity);
+                }
+                _ => pixel.0 = pixel.0.map(|level| (f32::from(level) * UNSEEN) as u8),
+            }
+        }
+    }
+    painted
+}
+
+/// Colours one pixel. NaN leaves the picture as it is; on a map alone it is black.
+fn ink(pixel: &mut Rgb<u8>, position: f32, map: &Map, lut: &Lut, blend: Blend, opacity: Option<f32>) {
+    match (colormap::colour(lut, position), opacity) {
+        (Some(colour), None) => pixel.0 = colour,
+        (None, None) => pixel.0 = [0; 3],
+        (None, Some(_)) => {}
+        (Some(colour), Some(opacity)) => {
+            let strength = if blend == Blend::Strength { map.strength(position) } else { 1.0 };
+            let share = (opacity * strength).clamp(0.0, 1.0);
+            for (level, colour) in pixel.0.iter_mut().zip(colour) {
+                *level = (f32::from(*level) + (f32::from(colour) - f32::from(*level)) * share).round() as u8;
+            }
+        }
+    }
+}
+
+/// For every pixel of an axis of the picture, the cells of the map under its centre; `None` outside the region.
+fn taps(start: f32, length: f32, pixels: usize, cells: usize, how: Resample) -> Vec<Option<Tap>> {
+    (0..pixels)
+        .map(|pixel| {
+            let along = (pixel as f32 + 0.5 - start) / length;
+            ((0.0..=1.0).contains(&along) && cells > 0).then(|| Tap::at(along * cells as f32, cells, how))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::arr2;
+
+    use super::*;
+    use crate::attribution::Raw;
+    use crate::look::Colormap;
+    use crate::map;
+
+    fn look(view: View) -> Look {
+        Look {
+            clamp: (0.0, 100.0),
+            opacity: 0.5,
+            colormap: Colormap::Grey,
+            resample: Resample::Nearest,
+            view,
+            ..Look::default()
+        }
+    }
+
+    /// A 4 × 2 picture of level 100 whose middle two columns the network sees as 2 × 2.
+    fn scene() -> (Map, RgbImage, Rect) {
+        let map = map::make(&Raw::Layer(arr2(&[[0.0, 1.0], [f32::NAN, 1.0]])), &look(View::Map), (2, 2));
+        (map, RgbImage::from_pixel(4, 2, Rgb([100; 3])), Rect { x: 1.0, y: 0.0, width: 2.0, height: 2.0 })
+    }
+
+    fn levels(painted: &RgbImage) -> Vec<u8> {
+        painted.pixels().map(|pixel| pixel.0[1]).collect()
+    }
+
+    #[test]
+    fn overlay_blends_inside_dims_outside_and_leaves_nan_alone() {
+        let (map, view, region) = scene();
+        let painted = paint(Some(&map), &view, region, &look(View::Overlay));
+        assert_eq!(levels(&painted), [45, 50, 178, 45, 45, 100, 178, 45]);
+    }
+
+    #[test]
+    fn map_alone_is_opaque_and_a_picture_is_untouched() {
+        let (map, view, region) = scene();
+        assert_eq!(levels(&paint(Some(&map), &view, region, &look(View::Map))), [45, 0, 255, 45, 45, 0, 255, 45]);
+        assert_eq!(paint(Some(&map), &view, region, &look(View::Picture)), view);
+        assert_eq!(paint(None, &view, region, &look(View::Overlay)), view);
+    }
+
+    #[test]
+    fn opacity_by_strength_keeps_the_picture_where_the_map_is_low() {
+        let (map, view, region) = scene();
+        let look = Look { blend: Blend::Strength, ..look(View::Overlay) };
+        assert_eq!(levels(&paint(Some(&map), &view, region, &look))[1..3], [100, 178]);
+    }
+
+    #[test]
+    fn side_by_side_has_both() {
+        let (map, view, region) = scene();
+        let painted = paint(Some(&map), &view, region, &look(View::SideBySide));
+        assert_eq!(painted.dimensions(), (9, 2));
+        assert_eq!(levels(&painted)[..9], [100, 100, 100, 100, 0, 45, 50, 178, 45]);
+    }
+
+    #[test]
+    fn a_region_of_no_size_paints_nothing() {
+        let (map, view, _) = scene();
+        let region = Rect { x: 0.0, y: 0.0, width: 0.0, height: 0.0 };
+        assert!(levels(&paint(Some(&map), &view, region, &look(View::Map))).iter().all(|level| *level == 45));
+    }
+}
