@@ -95,8 +95,7 @@ pub fn open(
     threads: Option<usize>,
     progress: &mut dyn FnMut(&str, Option<f32>),
 ) -> Result<Arc<dyn Engine>, OpenError> {
-    let _ = progress;
-    let library = library::locate(search)?;
+    let library = library::locate_or_fetch(search, progress)?;
     let threads = threads.unwrap_or_else(cores).max(1);
     Ok(Arc::new(ort::OrtEngine::new(&library, *device, threads)?))
 }

@@ -1,66 +1,92 @@
-//! The places where an ONNX Runtime library may lie, in order.
+//! The places where an ONNX Runtime library may lie, in order. Must not know what makes a file usable.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Found, Library, LibraryError, Search};
+use super::{Found, Library, LibraryError, Search, check};
 use crate::config::paths;
 
-/// Finds a library without fetching one.
+/// One place that was looked at.
+#[derive(Debug)]
+pub struct Look {
+    /// Which place it is.
+    pub place: Found,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What was there: nothing, a usable library, or one that is not usable.
+    pub outcome: Option<Result<Library, LibraryError>>,
+}
+
+/// Finds a library without fetching one. A file that the user names must be usable; what merely lies around and is not
+/// usable is passed over.
 pub fn locate(search: &Search) -> Result<Library, LibraryError> {
-    let named = [
-        (search.explicit.clone(), Found::Explicit),
-        (env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from), Found::Environment),
-    ];
-    for (path, found_in) in named {
-        let Some(path) = path else { continue };
-        if !path.is_file() {
-            return Err(LibraryError::Absent { path, named_by: found_in });
+    let mut unusable = Vec::new();
+    for look in look(search) {
+        match look.outcome {
+            None => {}
+            Some(Ok(library)) => return Ok(library),
+            Some(Err(error)) if matches!(look.place, Found::Explicit | Found::Environment) => return Err(error),
+            Some(Err(error)) => unusable.push(error),
         }
-        return Ok(library(path, found_in));
     }
-    places()
-        .find_map(|(folder, found_in)| in_folder(&folder).map(|path| library(path, found_in)))
-        .ok_or(LibraryError::Missing)
+    Err(LibraryError::Missing { unusable })
 }
 
-fn library(path: PathBuf, found_in: Found) -> Library {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let version = name.split_once(".so.").map(|(_, version)| version.to_owned()).unwrap_or_default();
-    Library { path, version, found_in }
+/// Looks at one place after another, as far as it is asked to. Python is started only when its turn comes.
+pub fn look(search: &Search) -> impl Iterator<Item = Look> {
+    let variable = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let named = [(search.explicit.clone(), Found::Explicit), (variable, Found::Environment)];
+    let named = named.into_iter().filter_map(|(path, place)| path.map(|path| (path, place)));
+    let named = named.map(|(path, place)| {
+        let library = if path.exists() {
+            library(path.clone(), place)
+        } else {
+            Err(LibraryError::Absent { path: path.clone(), named_by: place })
+        };
+        Look { place, path, outcome: Some(library) }
+    });
+    named.chain(folders().map(|(path, place)| Look { place, outcome: in_folder(&path, place), path }))
 }
 
-/// Folders, in order. Python is asked only when everything before it had nothing, for starting it takes time.
-fn places() -> impl Iterator<Item = (PathBuf, Found)> {
+fn library(path: PathBuf, found_in: Found) -> Result<Library, LibraryError> {
+    check::version(&path).map(|version| Library { path, version, found_in })
+}
+
+/// The folder that fetched libraries are kept in.
+pub(super) fn kept() -> Option<PathBuf> {
+    paths::data().map(|data| data.join("onnxruntime"))
+}
+
+fn folders() -> impl Iterator<Item = (PathBuf, Found)> {
     let beside = env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
     let environments = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os).map(PathBuf::from);
-    let of = |found_in| move |folder| (folder, found_in);
+    let in_place = |place| move |folder| (folder, place);
     beside
         .into_iter()
-        .map(of(Found::BesideExecutable))
-        .chain(paths::data().map(|data| data.join("onnxruntime")).map(of(Found::DataFolder)))
-        .chain(environments.flat_map(|prefix| in_prefix(&prefix)).map(of(Found::VirtualEnvironment)))
-        .chain(std::iter::once_with(python_packages).flatten().map(of(Found::Python)))
-        .chain(system_folders().into_iter().map(of(Found::System)))
+        .map(in_place(Found::BesideExecutable))
+        .chain(kept().map(in_place(Found::DataFolder)))
+        .chain(environments.flat_map(|prefix| in_prefix(&prefix)).map(in_place(Found::VirtualEnvironment)))
+        .chain(std::iter::once_with(python_package).flatten().map(in_place(Found::Python)))
+        .chain(system_folders().into_iter().map(in_place(Found::System)))
 }
 
-/// `lib/python3.*/site-packages/onnxruntime/capi` and `lib` of an environment.
+/// `lib/python3.*/site-packages/onnxruntime/capi` and `lib` of a virtual environment.
 fn in_prefix(prefix: &Path) -> Vec<PathBuf> {
     let lib = prefix.join("lib");
-    let pythons = std::fs::read_dir(&lib).into_iter().flatten().flatten().map(|entry| entry.path());
-    let pythons =
-        pythons.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python")));
-    pythons.map(|python| python.join("site-packages/onnxruntime/capi")).chain([lib.clone()]).collect()
+    let entries = std::fs::read_dir(&lib).into_iter().flatten().flatten();
+    let pythons = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("python"));
+    pythons.map(|python| python.path().join("site-packages/onnxruntime/capi")).chain([lib.clone()]).collect()
 }
 
-/// Asks `python3` where its packages are.
-fn python_packages() -> Vec<PathBuf> {
-    let code = "import site, sys; print('\\n'.join(site.getsitepackages() + [site.getusersitepackages()]))";
-    let output = Command::new("python3").args(["-c", code]).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let Ok(output) = output else { return Vec::new() };
-    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
-    listed.lines().map(|folder| Path::new(folder).join("onnxruntime/capi")).collect()
+/// Asks `python3` where its onnxruntime package is, without importing it.
+fn python_package() -> Option<PathBuf> {
+    // An empty entry stands for the working directory, from which nothing is to be run.
+    let code = "import sys; sys.path = [p for p in sys.path if p]; import importlib.util; \
+                print(importlib.util.find_spec('onnxruntime').submodule_search_locations[0])";
+    let output = Command::new("python3").args(["-c", code]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let package = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success().then(|| Path::new(&package).join("capi"))
 }
 
 fn system_folders() -> Vec<PathBuf> {
@@ -71,16 +97,17 @@ fn system_folders() -> Vec<PathBuf> {
     listed.into_iter().chain(usual.map(PathBuf::from)).collect()
 }
 
-/// The library in a folder: `libonnxruntime.so`, `libonnxruntime.so.1.32.0`, `libonnxruntime.dylib`, ….
-fn in_folder(folder: &Path) -> Option<PathBuf> {
-    let names = std::fs::read_dir(folder).ok()?.flatten();
-    names
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let rest = name.strip_prefix("libonnxruntime").unwrap_or_default();
-            rest.starts_with(".so") || (rest.starts_with('.') && rest.ends_with(".dylib"))
-        })
-        .filter(|path| path.is_file())
-        .max()
+/// The newest usable library in a folder (`libonnxruntime.so`, `libonnxruntime.so.1.32.0`, `libonnxruntime.dylib`, …),
+/// else why the last one is not.
+fn in_folder(folder: &Path, place: Found) -> Option<Result<Library, LibraryError>> {
+    let mut files: Vec<_> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let rest = name.strip_prefix("libonnxruntime").unwrap_or_default();
+        rest.starts_with(".so") || (rest.starts_with('.') && rest.ends_with(".dylib"))
+    });
+    files.sort();
+    let newness =
+        |library: &Result<Library, _>| library.as_ref().ok().map(|found: &Library| check::numbers(&found.version));
+    files.into_iter().map(|path| library(path, place)).max_by_key(newness)
 }
