@@ -1,9 +1,168 @@
 //! The command line: one file per subcommand.
+//!
+//! Owns the flags, the exit codes and what goes to stdout (data) and stderr (messages, progress). Must not know how
+//! anything is computed or painted.
 
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::engine::device::DeviceChoice;
+use crate::engine::library::Search;
+use crate::engine::{self, Cancel, Engine, OpenError};
+
+mod completions;
+mod interrupt;
+mod man;
+
+/// A terminal microscope for convolutional networks: explains any ONNX CNN on your own pictures.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Network to explain [default: the bundled one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+
+    /// ONNX Runtime library to use [default: looked for, then fetched]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub onnxruntime: Option<PathBuf>,
+
+    /// Fetch nothing
+    #[arg(long, global = true)]
+    pub offline: bool,
+
+    /// Where to run: auto, cpu, cuda or cuda:N
+    #[arg(long, global = true, default_value_t)]
+    pub device: DeviceChoice,
+
+    /// Threads of one run [default: the cores there are]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+impl Global {
+    /// Where to look for ONNX Runtime.
+    pub fn search(&self) -> Search {
+        Search { explicit: self.onnxruntime.clone(), offline: self.offline }
+    }
+}
+
+/// What a command works with.
+pub struct Context {
+    /// The flags that every command takes.
+    pub global: Global,
+    /// Fires at the first Ctrl-C.
+    pub cancel: Cancel,
+}
+
+impl Context {
+    /// Opens ONNX Runtime on the device asked for. `progress` hears what takes long.
+    pub fn engine(&self, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Arc<dyn Engine>, OpenError> {
+        let threads = self.global.threads.map(usize::from);
+        engine::open(&self.global.search(), &self.global.device, threads, progress)
+    }
+}
+
+/// How a command ends when it does not end well. Any error can be turned into one with `?`.
+#[derive(Debug)]
+pub enum Failure {
+    /// The flags ask for something that is not there: exit code 2.
+    Usage(String),
+    /// Something went wrong: exit code 1, or 130 if Ctrl-C was pressed.
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+impl Failure {
+    /// Whether whoever read our output has had enough, which is no failure.
+    fn is_broken_pipe(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What a command returns.
+pub type Outcome = Result<ExitCode, Failure>;
+
+/// Exit code of a run ended by Ctrl-C.
+const INTERRUPTED: u8 = 130;
 
 /// Parses the arguments, runs what they ask for and returns the exit code (0 done, 1 failed, 2 wrong usage, 130
 /// interrupted).
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads any more is no failure.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let cancel = interrupt::on_ctrl_c();
+    let context = Context { global: cli.global, cancel: cancel.clone() };
+    match run(cli.command, &context) {
+        Ok(code) => code,
+        Err(_) if cancel.is_cancelled() => {
+            say("interrupted");
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            let _ = Cli::command().error(ErrorKind::InvalidValue, message).print();
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(error)) => {
+            say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Option<Command>, _context: &Context) -> Outcome {
+    match command {
+        None => Ok(ExitCode::SUCCESS),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => man::run(&args),
+    }
+}
+
+/// A message for the person at the terminal, on stderr.
+pub fn say(message: &str) {
+    // Where stderr is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }
