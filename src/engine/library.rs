@@ -10,6 +10,7 @@ mod check;
 mod fetch;
 mod search;
 
+pub(super) use check::numbers;
 pub use fetch::{PINNED, fetch};
 pub use search::{Look, locate, look};
 

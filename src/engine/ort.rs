@@ -2,6 +2,7 @@
 //!
 //! Owns the process's one runtime environment, its sessions and their runs. Must not know where the library comes from.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,13 +15,16 @@ use ort::session::{IoBinding, RunOptions};
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType, ValueType};
 
 use super::device::DeviceChoice;
-use super::library::{Library, LibraryError};
+use super::library::{Library, LibraryError, numbers};
 use super::{Cancel, Engine, EngineError, OpenError, Session, Value};
 
 /// A graph with one Identity node, loaded once to see whether a device works.
 const TRIAL: &[u8] =
     b"\x08\x08:7\x0a\x10\x0a\x01x\x12\x01y\"\x08Identity\x12\x01tZ\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\
     \x04\x0a\x02\x08\x01b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01B\x04\x0a\x00\x10\x0d";
+
+/// Session option: where the external data of a model that comes from memory lies.
+const EXTERNAL_DATA_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
 /// The environment and the library it came from: a process can have only one.
 static LOADED: Mutex<Option<(Environment, Library)>> = Mutex::new(None);
@@ -81,7 +85,7 @@ impl OrtEngine {
 
     fn builder(&self) -> Result<SessionBuilder, ort::Error> {
         let mut builder = ort::session::Session::builder(&self.environment)?
-            .with_optimization_level(GraphOptimizationLevel::Level3)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(self.threads)?;
         if let Some(index) = self.cuda {
             // One by one rather than through `with_execution_providers`, which swallows the error.
@@ -89,19 +93,25 @@ impl OrtEngine {
         }
         Ok(builder)
     }
+
+    /// ONNX Runtime before 1.21 finds external data only beside a model file: writes one there for the time of loading.
+    /// `None` where that would not help.
+    fn load_beside(&self, model: &[u8], folder: &Path) -> Option<Result<ort::session::Session, ort::Error>> {
+        if numbers(&self.library.version).is_none_or(|version| version >= (1, 21, 0)) {
+            return None;
+        }
+        let mut file = tempfile::Builder::new().prefix(".lensor-").suffix(".onnx").tempfile_in(folder).ok()?;
+        file.write_all(model).ok()?;
+        Some(self.builder().and_then(|mut builder| builder.commit_from_file(file.path())))
+    }
 }
 
 impl Engine for OrtEngine {
     fn load(&self, model: &[u8], folder: Option<&Path>) -> Result<Box<dyn Session>, EngineError> {
         let load = || -> Result<_, ort::Error> {
-            let mut builder = self.builder()?;
-            if let Some(folder) = folder {
-                builder = builder.with_config_entry(
-                    "session.model_external_initializers_file_folder_path",
-                    folder.to_string_lossy(),
-                )?;
-            }
-            builder.commit_from_memory(model)
+            let Some(folder) = folder else { return self.builder()?.commit_from_memory(model) };
+            let mut builder = self.builder()?.with_config_entry(EXTERNAL_DATA_FOLDER, folder.to_string_lossy())?;
+            builder.commit_from_memory(model).or_else(|error| self.load_beside(model, folder).unwrap_or(Err(error)))
         };
         let session = load().map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
         Ok(Box::new(OrtSession { session }))
@@ -247,6 +257,13 @@ mod tests {
     \x00Z\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\
     \x12\x04\x0a\x02\x08\x01B\x04\x0a\x00\x10\x0d";
 
+    /// `y = x + w`, two elements, where `w` is in `weights.bin` from its fourth byte on.
+    const EXTERNAL: &[u8] =
+        b"\x08\x08:s\x0a\x0e\x0a\x01x\x0a\x01w\x12\x01y\"\x03Add\x12\x01t*<\x08\x02\x10\x01B\x01wj\x17\x0a\x08loca\
+    tion\x12\x0bweights.binj\x0b\x0a\x06offset\x12\x014j\x0b\x0a\x06length\x12\x018p\x01Z\x0f\x0a\x01x\x12\
+    \x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x02b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\
+    \x02B\x04\x0a\x00\x10\x0d";
+
     fn session(model: &[u8]) -> Box<dyn Session> {
         let engine = open(&Search::default(), &DeviceChoice::Cpu, Some(2), &mut |_, _| ()).unwrap();
         assert_eq!(engine.device(), "CPU, 2 threads");
@@ -272,6 +289,20 @@ mod tests {
         assert!(produced.iter().eq(values.iter().map(|(_, value)| value)), "{produced:?}");
         let produced = session.run(&inputs, &["u8_out", "f32_out", "u8_out"], &Cancel::new()).unwrap();
         assert_eq!(produced, [values[4].1.clone(), values[0].1.clone(), values[4].1.clone()], "the order asked for");
+    }
+
+    #[test]
+    fn external_data_is_read_from_its_folder() {
+        let engine = open(&Search::default(), &DeviceChoice::Cpu, None, &mut |_, _| ()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(engine.load(EXTERNAL, Some(folder.path())), Err(EngineError::Load { .. })), "it is not there");
+        let weights: Vec<u8> = [7.0_f32, 10.0, 20.0].into_iter().flat_map(f32::to_le_bytes).collect();
+        std::fs::write(folder.path().join("weights.bin"), weights).unwrap();
+        let mut session = engine.load(EXTERNAL, Some(folder.path())).unwrap();
+        let x = Value::F32(arr1(&[1.0, 2.0]).into_dyn());
+        let produced = session.run(&[("x", &x)], &["y"], &Cancel::new()).unwrap();
+        assert_eq!(produced, [Value::F32(arr1(&[11.0, 22.0]).into_dyn())]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the data");
     }
 
     #[test]

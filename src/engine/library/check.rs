@@ -45,7 +45,7 @@ pub(super) fn version(path: &Path) -> Result<String, LibraryError> {
 }
 
 /// `1.32.0` → (1, 32, 0).
-pub(super) fn numbers(version: &str) -> Option<(u32, u32, u32)> {
+pub(in crate::engine) fn numbers(version: &str) -> Option<(u32, u32, u32)> {
     let mut parts = version.splitn(3, '.').map(|part| part.parse().ok());
     Some((parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
 }
