@@ -25,6 +25,7 @@ pub mod choice;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod export;
 pub mod look;
 pub mod map;
 pub mod model;
