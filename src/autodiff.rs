@@ -1,4 +1,129 @@
 //! Reverse-mode differentiation from ONNX to ONNX, in inference operators only.
 //!
 //! Owns the rules, one file per operator family. Must not know about runtimes or pictures: the shapes it needs come in
-//! as [`Observed`] tensors.
+//! as [`Observed`] tensors. The score that is differentiated is Σ seed_logit · z + Σ seed_probability · softmax(z), whose
+//! seeds are inputs of the new graph: another class, or probability instead of logit, needs no new graph.
+
+use std::collections::HashMap;
+
+use crate::engine::{ElementType, Value};
+use crate::onnx::{Model, OnnxError, surgery};
+
+mod backward;
+mod policy;
+mod rules;
+mod seed;
+
+use backward::Backward;
+pub use policy::Policy;
+
+/// What a run of the model showed about one tensor.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Sizes of the axes at batch 1.
+    pub shape: Vec<usize>,
+    /// The axis that grows with the batch, if one does.
+    pub batch: Option<usize>,
+    /// Type of the elements.
+    pub element: ElementType,
+    /// The elements, of tensors that the picture does not change (constants and shapes).
+    pub value: Option<Value>,
+}
+
+/// What a run of the model showed, by tensor name.
+pub type Observations = HashMap<String, Observed>;
+
+/// What is to be differentiated with respect to what.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The tensor of class scores, `[batch, classes]` or `[batch, classes, 1, 1]`.
+    pub logits: &'a str,
+    /// Tensors whose gradients are wanted: the input or inner ones.
+    pub wrt: &'a [&'a str],
+    /// Tensors of the forward pass that are to be outputs too.
+    pub taps: &'a [&'a str],
+    /// How non-linearities pass the gradient.
+    pub policy: Policy,
+}
+
+/// A model that computes gradients beside its forward pass.
+#[derive(Clone, Debug)]
+pub struct GradientModel {
+    /// The serialised model; its external data lie where those of the original do.
+    pub bytes: Vec<u8>,
+    /// Input `[batch, classes]`: weight of each logit in the score.
+    pub seed_logit: String,
+    /// Input `[batch, classes]`: weight of each softmax probability in the score.
+    pub seed_probability: String,
+    /// Outputs with the gradients, in the order of [`Request::wrt`], each shaped as its tensor.
+    pub gradients: Vec<String>,
+    /// Output with the logits, as the model has them.
+    pub logits: String,
+    /// Outputs with the tapped tensors, in the order of [`Request::taps`].
+    pub taps: Vec<String>,
+}
+
+/// Why a gradient model could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AutodiffError {
+    /// There is no way back through an operator.
+    #[error(
+        "no gradient through node `{node}` ({op}): {reason}. What needs only the forward pass still works: \
+         predictions, activations, CAM, and gradients at layers after this node"
+    )]
+    NoRule {
+        /// Name of the node.
+        node: String,
+        /// Its operator, with the domain where it is not a standard one.
+        op: String,
+        /// What is in the way.
+        reason: String,
+    },
+    /// A tensor does not influence the logits by a differentiable path.
+    #[error("the logits `{logits}` do not depend on `{tensor}` by any differentiable path: choose another layer")]
+    Disconnected {
+        /// The tensor.
+        tensor: String,
+        /// The logits.
+        logits: String,
+    },
+    /// A tensor is not in the model, or was not observed.
+    #[error("nothing is known about tensor `{tensor}`: is it the name of a tensor of this model?")]
+    UnknownTensor {
+        /// The name.
+        tensor: String,
+    },
+    /// The model itself could not be read or changed.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+}
+
+/// Oldest opset that has everything the rules emit (ScatterElements with a reduction).
+const OLDEST_OPSET: i64 = 16;
+
+/// Makes the model that computes `request.wrt`'s gradients beside the forward pass. Only nodes between the wanted tensors
+/// and the logits get a backward counterpart.
+pub fn differentiate(
+    model: &Model,
+    observations: &Observations,
+    request: &Request,
+) -> Result<GradientModel, AutodiffError> {
+    let model = &surgery::raise_opset(model, OLDEST_OPSET)?;
+    let mut backward = Backward::new(model, observations, request)?;
+    let seeds = seed::plant(&mut backward, request.logits)?;
+    backward.walk()?;
+    let mut gradients = Vec::with_capacity(request.wrt.len());
+    for tensor in request.wrt {
+        gradients.push(backward.expose_gradient(tensor)?);
+    }
+    let taps: Vec<String> = request.taps.iter().map(|tensor| (*tensor).to_owned()).collect();
+    let bytes = backward.finish(std::iter::once(&request.logits).chain(request.taps))?;
+    Ok(GradientModel {
+        bytes,
+        seed_logit: seeds.logit,
+        seed_probability: seeds.probability,
+        gradients,
+        logits: request.logits.to_owned(),
+        taps,
+    })
+}

@@ -29,5 +29,6 @@ pub mod export;
 pub mod look;
 pub mod map;
 pub mod model;
+pub mod network;
 pub mod onnx;
 pub mod paint;

@@ -1,3 +1,163 @@
 //! ONNX files: read, look, add to, write, without losing a byte of what is not understood.
 //!
-//! Owns the protobuf. Must not know about runtimes, pictures or gradients.
+//! Owns the protobuf. A [`Model`] keeps the bytes it was read from; what lensor adds is a small message appended to them
+//! (protobuf merges the two), and where something that exists must change, [`surgery`] rewrites those fields alone.
+//! Must not know about runtimes, pictures or gradients.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+
+pub mod build;
+pub mod graph;
+pub mod proto;
+pub mod surgery;
+pub mod tap;
+mod tensor;
+mod wire;
+
+pub use graph::{Dim, Graph, Node, ValueInfo};
+pub use proto::DataType;
+
+/// Protobuf's own limit on the size of a message, in bytes.
+const LARGEST: u64 = i32::MAX as u64;
+
+/// Why a model could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OnnxError {
+    /// The file, or one that it refers to, could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is larger than protobuf allows.
+    #[error("{} has {size} bytes, more than the 2 GiB a protobuf file can have: keep its weights as external data", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// The bytes are not an ONNX model.
+    #[error("not an ONNX model: {reason}; is the file complete, and is it a .onnx file?")]
+    NotOnnx {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The graph breaks a rule of ONNX.
+    #[error("broken graph: {reason}; export the model again, or try `onnx.checker` on it")]
+    BrokenGraph {
+        /// Which rule, and where.
+        reason: String,
+    },
+    /// A constant tensor cannot be used.
+    #[error("tensor `{tensor}`: {reason}")]
+    Tensor {
+        /// Name of the tensor.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model is too old for what is to be added to it.
+    #[error(
+        "the model speaks opset {from} and cannot be raised to {to}: node `{node}` ({op}) changed its meaning in between; \
+         export the model with opset {to} or newer"
+    )]
+    OpsetTooLow {
+        /// Opset of the model.
+        from: i64,
+        /// Opset that is needed.
+        to: i64,
+        /// The node in the way.
+        node: String,
+        /// Its operator.
+        op: String,
+    },
+}
+
+/// An ONNX model: its bytes and a decoded view of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Model(Arc<Inner>);
+
+struct Inner {
+    bytes: Bytes,
+    folder: Option<PathBuf>,
+    graph: Graph,
+    metadata: Vec<(String, String)>,
+    opset: i64,
+    producer: String,
+}
+
+impl Model {
+    /// Reads a file. External data are looked for in its folder, and only when they are needed.
+    pub fn open(path: &Path) -> Result<Self, OnnxError> {
+        let io = |source| OnnxError::Io { path: path.to_owned(), source };
+        let size = std::fs::metadata(path).map_err(io)?.len();
+        if size > LARGEST {
+            return Err(OnnxError::TooLarge { path: path.to_owned(), size });
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }.to_owned());
+        Self::from_bytes(bytes, folder)
+    }
+
+    /// Reads a serialised model; `folder` is where its external data lie, if it has any.
+    pub fn from_bytes(bytes: impl Into<Bytes>, folder: Option<PathBuf>) -> Result<Self, OnnxError> {
+        let bytes = bytes.into();
+        wire::check_size(&bytes)?;
+        let proto = proto::ModelProto::decode(bytes.clone())
+            .map_err(|source| OnnxError::NotOnnx { reason: source.to_string() })?;
+        let opset = proto.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");
+        let opset =
+            opset.map(|set| set.version).ok_or_else(|| OnnxError::NotOnnx { reason: "it names no opset".into() })?;
+        let graph = proto.graph.ok_or_else(|| OnnxError::NotOnnx { reason: "it has no graph".into() })?;
+        let graph = Graph::new(graph, folder.clone())?;
+        let metadata = proto.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
+        let producer = format!("{} {}", proto.producer_name, proto.producer_version).trim().to_owned();
+        Ok(Self(Arc::new(Inner { bytes, folder, graph, metadata, opset, producer })))
+    }
+
+    /// The serialised model.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
+
+    /// Where external data lie.
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.folder.as_deref()
+    }
+
+    /// The decoded graph.
+    pub fn graph(&self) -> &Graph {
+        &self.0.graph
+    }
+
+    /// Key and value of each metadata entry, in file order.
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.0.metadata
+    }
+
+    /// Version of the standard operators.
+    pub fn opset(&self) -> i64 {
+        self.0.opset
+    }
+
+    /// Name and version of the program that wrote the model, such as `pytorch 2.15.0`.
+    pub fn producer(&self) -> &str {
+        &self.0.producer
+    }
+
+    /// The model's bytes with a graph's nodes, initializers, inputs and outputs added at the end.
+    pub fn extended(&self, addition: proto::GraphProto) -> Vec<u8> {
+        let addition = proto::ModelProto { graph: Some(addition), ..Default::default() };
+        let mut bytes = Vec::with_capacity(self.bytes().len() + addition.encoded_len());
+        bytes.extend_from_slice(self.bytes());
+        addition.encode_raw(&mut bytes);
+        bytes
+    }
+}

@@ -1,0 +1,209 @@
+//! The walk back through a graph: which tensors need a gradient, what has arrived at each, what is emitted.
+//!
+//! Owns accumulation and pruning. Must not know any operator: that is what [`super::rules`] are for.
+
+use std::collections::{HashMap, HashSet};
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::{AutodiffError, Observations, Observed, Policy, Request, rules};
+use crate::engine::Value;
+use crate::onnx::build::{Attr, GraphBuilder};
+use crate::onnx::{Model, Node, surgery};
+
+/// State of one rewrite.
+pub(super) struct Backward<'a> {
+    pub builder: GraphBuilder,
+    pub policy: Policy,
+    model: &'a Model,
+    observations: &'a Observations,
+    logits: &'a str,
+    /// Tensors that depend on a wanted one by a differentiable path.
+    active: HashSet<&'a str>,
+    /// Gradients that arrived at each tensor and are still to be summed.
+    arrived: HashMap<String, Vec<String>>,
+    /// Outputs to append to existing nodes, by node index.
+    node_outputs: HashMap<usize, Vec<String>>,
+}
+
+impl<'a> Backward<'a> {
+    pub fn new(model: &'a Model, observations: &'a Observations, request: &Request<'a>) -> Result<Self, AutodiffError> {
+        let graph = model.graph();
+        for tensor in request.wrt.iter().chain(request.taps).chain([&request.logits]) {
+            if !graph.contains(tensor) {
+                return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
+            }
+        }
+        let mut active: HashSet<&str> = request.wrt.iter().copied().collect();
+        for node in graph.nodes.iter().filter(|node| !rules::stops_gradient(node)) {
+            if node.inputs.iter().chain(&node.captured).any(|name| active.contains(name.as_str())) {
+                active.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
+            }
+        }
+        Ok(Self {
+            builder: GraphBuilder::beside(graph, "lensor/"),
+            policy: request.policy,
+            model,
+            observations,
+            logits: request.logits,
+            active,
+            arrived: HashMap::new(),
+            node_outputs: HashMap::new(),
+        })
+    }
+
+    /// Emits the backward counterpart of every node that a gradient reaches, last node first.
+    pub fn walk(&mut self) -> Result<(), AutodiffError> {
+        let model = self.model;
+        for node in model.graph().nodes.iter().rev() {
+            let reached = node.outputs.iter().any(|output| self.arrived.contains_key(output));
+            if reached && node.inputs.iter().chain(&node.captured).any(|input| self.wants(input)) {
+                rules::apply(self, node)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the gradient of a tensor is wanted, for itself or on the way to another.
+    pub fn wants(&self, tensor: &str) -> bool {
+        self.active.contains(tensor)
+    }
+
+    /// Adds a gradient to what has arrived at a tensor; dropped where nobody wants it.
+    pub fn send(&mut self, tensor: &str, gradient: String) {
+        if self.wants(tensor) {
+            self.arrived.entry(tensor.to_owned()).or_default().push(gradient);
+        }
+    }
+
+    /// The sum of all gradients that arrived at a tensor, if any did.
+    pub fn gradient(&mut self, tensor: &str) -> Option<String> {
+        let parts = self.arrived.remove(tensor)?;
+        let mut parts = parts.into_iter();
+        let first = parts.next()?;
+        let sum = parts.fold(first, |sum, part| self.emit("Add", &[&sum, &part], &[]));
+        self.arrived.insert(tensor.to_owned(), vec![sum.clone()]);
+        Some(sum)
+    }
+
+    /// Makes the gradient of a tensor an output and returns its name.
+    pub fn expose_gradient(&mut self, tensor: &str) -> Result<String, AutodiffError> {
+        let disconnected = || AutodiffError::Disconnected { tensor: tensor.to_owned(), logits: self.logits.to_owned() };
+        let gradient = self.gradient(tensor).ok_or_else(disconnected)?;
+        let name = self.builder.fresh("gradient");
+        self.builder.named_node("Identity", &[&gradient], &[&name], &[]);
+        self.builder.output(&name);
+        Ok(name)
+    }
+
+    /// The finished model, with these tensors of the forward pass as outputs too.
+    pub fn finish<'t>(mut self, taps: impl Iterator<Item = &'t &'t str>) -> Result<Vec<u8>, AutodiffError> {
+        let taps: HashSet<&str> = taps.copied().collect();
+        let outputs = &self.model.graph().outputs;
+        for tensor in taps.iter().filter(|tensor| !outputs.iter().any(|output| output.name == ***tensor)) {
+            self.builder.output(tensor);
+        }
+        let addition = self.builder.finish();
+        match self.node_outputs.is_empty() {
+            true => Ok(self.model.extended(addition)),
+            false => Ok(surgery::add_node_outputs(self.model, &self.node_outputs)?.extended(addition)),
+        }
+    }
+
+    /// Emits a node with one output and returns the output's name.
+    pub fn emit(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attr)]) -> String {
+        self.builder.node(op, inputs, attributes)
+    }
+
+    /// What is known about a tensor.
+    pub fn observed(&self, tensor: &str) -> Result<&'a Observed, AutodiffError> {
+        let unknown = || AutodiffError::UnknownTensor { tensor: tensor.to_owned() };
+        self.observations.get(tensor).ok_or_else(unknown)
+    }
+
+    /// Reshapes a gradient to the shape of a tensor, whatever the batch.
+    pub fn reshape_like(&mut self, gradient: &str, tensor: &str) -> Result<String, AutodiffError> {
+        let observed = self.observed(tensor)?;
+        let mut shape: Vec<i64> = observed.shape.iter().map(|size| *size as i64).collect();
+        if let Some(axis) = observed.batch {
+            shape[axis] = -1;
+        }
+        let shape = self.builder.ints(&shape);
+        Ok(self.emit("Reshape", &[gradient, &shape], &[]))
+    }
+
+    /// Name of an output of a node, which is added where the node does not make it yet.
+    pub fn node_output(&mut self, node: &Node, index: usize) -> String {
+        if let Some(name) = node.outputs.get(index).filter(|name| !name.is_empty()) {
+            return name.clone();
+        }
+        let added = self.node_outputs.entry(node.index).or_default();
+        while node.outputs.len() + added.len() < index {
+            added.push(String::new());
+        }
+        let name = self.builder.fresh("");
+        added.push(name.clone());
+        name
+    }
+
+    /// Whether a tensor is the same for every picture, so that [`Backward::weights`] can give its elements.
+    pub fn is_constant(&self, tensor: &str) -> bool {
+        self.model.graph().is_constant(tensor) || self.observations.get(tensor).is_some_and(|o| o.value.is_some())
+    }
+
+    /// Elements of a constant tensor of floats.
+    pub fn weights(&self, node: &Node, tensor: &str) -> Result<ArrayD<f32>, AutodiffError> {
+        match self.observations.get(tensor).and_then(|observed| observed.value.as_ref()) {
+            Some(Value::F32(array)) => Ok(array.clone()),
+            _ if self.model.graph().is_constant(tensor) => Ok(self.model.graph().weights(tensor)?),
+            _ => Err(no_rule(node, format!("its input `{tensor}` is computed while the model runs, not a constant"))),
+        }
+    }
+
+    /// Elements of a constant list of integers.
+    pub fn integers(&self, node: &Node, tensor: &str) -> Result<Vec<i64>, AutodiffError> {
+        match self.observations.get(tensor).and_then(|observed| observed.value.as_ref()) {
+            Some(Value::I64(array)) => Ok(array.iter().copied().collect()),
+            Some(Value::I32(array)) => Ok(array.iter().map(|v| i64::from(*v)).collect()),
+            _ if self.model.graph().is_constant(tensor) => Ok(self.model.graph().integers(tensor)?),
+            _ => Err(no_rule(node, format!("its input `{tensor}` is computed while the model runs, not a constant"))),
+        }
+    }
+
+    /// Sums a gradient over the axes along which `input` was broadcast to make `output`.
+    pub fn unbroadcast(&mut self, gradient: &str, output: &str, input: &str) -> Result<String, AutodiffError> {
+        let (from, to) = (self.observed(output)?, self.observed(input)?);
+        let lead = from.shape.len() - to.shape.len().min(from.shape.len());
+        let stretched = |axis: &usize| match axis.checked_sub(lead) {
+            None => true,
+            Some(inner) => {
+                let grows = from.batch == Some(*axis) && to.batch != Some(inner);
+                to.shape[inner] == 1 && (from.shape[*axis] != 1 || grows)
+            }
+        };
+        let axes: Vec<i64> = (0..from.shape.len()).filter(stretched).map(|axis| axis as i64).collect();
+        if axes.is_empty() {
+            return Ok(gradient.to_owned());
+        }
+        let axes = self.builder.ints(&axes);
+        let sum = self.emit("ReduceSum", &[gradient, &axes], &[("keepdims", Attr::Int(1))]);
+        if lead == 0 { Ok(sum) } else { self.reshape_like(&sum, input) }
+    }
+
+    /// A per-channel constant shaped to broadcast over `[N, C, …]` of this rank.
+    pub fn per_channel(&mut self, values: &[f32], rank: usize) -> Option<String> {
+        let mut shape = vec![1; rank];
+        *shape.get_mut(1)? = values.len();
+        let array = ArrayD::from_shape_vec(IxDyn(&shape), values.to_vec()).ok()?;
+        Some(self.builder.floats(array.view()))
+    }
+}
+
+/// The error that names a node and says what is in the way.
+pub(super) fn no_rule(node: &Node, reason: impl Into<String>) -> AutodiffError {
+    let op = match node.domain.as_str() {
+        "" => node.op_type.clone(),
+        domain => format!("{domain}.{}", node.op_type),
+    };
+    AutodiffError::NoRule { node: node.name.clone(), op, reason: reason.into() }
+}

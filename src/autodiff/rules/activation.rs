@@ -1,0 +1,70 @@
+//! Element-wise functions: the gradient times the derivative, written with the output where that saves a pass.
+
+use super::super::backward::{Backward, no_rule};
+use super::super::{AutodiffError, Policy};
+use crate::onnx::Node;
+
+fn input(node: &Node) -> Result<&str, AutodiffError> {
+    node.input(0).ok_or_else(|| no_rule(node, "it has no input"))
+}
+
+/// `mask ⊙ gradient`, the mask being boolean.
+fn masked(backward: &mut Backward, mask: &str, gradient: &str) -> String {
+    use crate::onnx::{DataType, build::Attr};
+    let mask = backward.emit("Cast", &[mask], &[("to", Attr::Int(DataType::Float as i64))]);
+    backward.emit("Mul", &[gradient, &mask], &[])
+}
+
+/// Identity at inference: Identity, Dropout, Cast between float types.
+pub(super) fn pass(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    backward.send(input(node)?, gradient.to_owned());
+    Ok(())
+}
+
+/// y = max(x, 0): passes where y > 0.
+pub(super) fn relu(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let zero = backward.builder.scalar(0.0);
+    let mask = backward.emit("Greater", &[node.output(), &zero], &[]);
+    let passed = match backward.policy {
+        Policy::Gradient => masked(backward, &mask, gradient),
+    };
+    backward.send(input(node)?, passed);
+    Ok(())
+}
+
+/// y = min(max(x, low), high): passes where low < x < high, as PyTorch does for ReLU6.
+pub(super) fn clip(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let x = input(node)?;
+    let mut passed = gradient.to_owned();
+    for (index, compare) in [(1, "Greater"), (2, "Less")] {
+        if let Some(bound) = node.input(index) {
+            let mask = backward.emit(compare, &[x, bound], &[]);
+            passed = masked(backward, &mask, &passed);
+        }
+    }
+    backward.send(x, passed);
+    Ok(())
+}
+
+/// y = x where x > 0, else slope · x.
+pub(super) fn leaky_relu(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let x = input(node)?;
+    let slope = backward.builder.scalar(node.attr_float("alpha").unwrap_or(0.01));
+    let zero = backward.builder.scalar(0.0);
+    let mask = backward.emit("Greater", &[x, &zero], &[]);
+    let leaked = backward.emit("Mul", &[gradient, &slope], &[]);
+    let passed = backward.emit("Where", &[&mask, gradient, &leaked], &[]);
+    backward.send(x, passed);
+    Ok(())
+}
+
+/// y = σ(x): y (1 − y).
+pub(super) fn sigmoid(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let y = node.output();
+    let one = backward.builder.scalar(1.0);
+    let rest = backward.emit("Sub", &[&one, y], &[]);
+    let slope = backward.emit("Mul", &[y, &rest], &[]);
+    let passed = backward.emit("Mul", &[gradient, &slope], &[]);
+    backward.send(input(node)?, passed);
+    Ok(())
+}

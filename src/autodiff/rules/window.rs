@@ -1,0 +1,182 @@
+//! The sliding window of convolutions and poolings, and the way back through it.
+//!
+//! Along one axis, output o takes input i by tap k where i = o·s + k·d − p (stride s, dilation d, padding p). Seen from
+//! the input, all i of one phase i mod s take the same taps, at fixed distances from o = ⌊i / s⌋. So the gradient is one
+//! stride-1 convolution that makes the s² phases as channels, and a shuffle of these phases into space. ONNX Runtime is
+//! far faster at this than at ConvTranspose.
+
+use ndarray::{Array4, ArrayView4};
+
+use super::super::AutodiffError;
+use super::super::backward::{Backward, no_rule};
+use super::shape::crop;
+use crate::onnx::Node;
+use crate::onnx::build::Attr;
+
+/// A window along one axis.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    /// Taps of the kernel.
+    pub kernel: usize,
+    pub stride: usize,
+    pub dilation: usize,
+    /// Padding before the first element.
+    pub pad: i64,
+    /// Elements of the input.
+    pub input: usize,
+    /// Elements of the output.
+    pub output: usize,
+}
+
+/// Reads strides, dilations and padding of a two-dimensional window whose input and output shapes are known.
+pub(super) fn of(
+    backward: &Backward,
+    node: &Node,
+    input: &str,
+    kernel: [usize; 2],
+) -> Result<[Axis; 2], AutodiffError> {
+    let (from, to) = (&backward.observed(input)?.shape, &backward.observed(node.output())?.shape);
+    let (&[_, _, h, w], &[_, _, out_h, out_w]) = (from.as_slice(), to.as_slice()) else {
+        return Err(no_rule(node, format!("only two-dimensional windows have a rule, its input is {from:?}")));
+    };
+    let list = |name: &str, axis: usize, default: i64| {
+        node.attr_ints(name).and_then(|list| list.get(axis)).copied().unwrap_or(default)
+    };
+    let size = |name: &str, axis: usize| {
+        let value = list(name, axis, 1);
+        usize::try_from(value)
+            .ok()
+            .filter(|v| (1..=1 << 16).contains(v))
+            .ok_or_else(|| no_rule(node, format!("{name} {value}")))
+    };
+    let axis = |axis: usize, input: usize, output: usize| -> Result<Axis, AutodiffError> {
+        let (kernel, stride, dilation) = (kernel[axis], size("strides", axis)?, size("dilations", axis)?);
+        let overhang = (output.saturating_sub(1) * stride + dilation * (kernel - 1) + 1).saturating_sub(input) as i64;
+        let pad = match node.attr_string("auto_pad") {
+            Some("SAME_UPPER") => overhang / 2,
+            Some("SAME_LOWER") => (overhang + 1) / 2,
+            Some("VALID") => 0,
+            _ => list("pads", axis, 0),
+        };
+        Ok(Axis { kernel, stride, dilation, pad, input, output })
+    };
+    Ok([axis(0, h, out_h)?, axis(1, w, out_w)?])
+}
+
+/// The stride-1 convolution that goes back along one axis.
+struct Back {
+    /// `(phase, position in the new kernel, tap of the old kernel)`.
+    taps: Vec<(usize, usize, usize)>,
+    kernel: usize,
+    dilation: usize,
+    /// Padding before and after; negative where elements are cut off instead.
+    pads: [i64; 2],
+    /// Elements of each phase.
+    count: usize,
+}
+
+impl Axis {
+    fn back(&self) -> Back {
+        let (s, d) = (self.stride as i64, self.dilation as i64);
+        let count = self.input.div_ceil(self.stride);
+        if self.stride == 1 {
+            let reach = d * (self.kernel as i64 - 1);
+            let taps = (0..self.kernel).map(|k| (0, self.kernel - 1 - k, k)).collect();
+            let before = reach - self.pad;
+            let after = count as i64 - self.output as i64 - before + reach;
+            return Back { taps, kernel: self.kernel, dilation: self.dilation, pads: [before, after], count };
+        }
+        let mut distances = Vec::new();
+        for phase in 0..s {
+            for k in 0..self.kernel as i64 {
+                let offset = phase + self.pad - k * d;
+                if offset.rem_euclid(s) == 0 {
+                    distances.push((phase as usize, offset.div_euclid(s), k as usize));
+                }
+            }
+        }
+        let first = distances.iter().map(|(_, q, _)| *q).min().unwrap_or(0);
+        let last = distances.iter().map(|(_, q, _)| *q).max().unwrap_or(0);
+        let taps = distances.into_iter().map(|(phase, q, k)| (phase, (q - first) as usize, k)).collect();
+        let reach = last - first;
+        let after = count as i64 - self.output as i64 + first + reach;
+        Back { taps, kernel: reach as usize + 1, dilation: 1, pads: [-first, after], count }
+    }
+}
+
+/// The gradient `[N, channels, H, W]` of the input of a convolution whose output has the gradient `gradient`. `kernel` is
+/// the convolution's own, `[outputs, channels / group, kh, kw]`.
+pub(super) fn input_gradient(
+    backward: &mut Backward,
+    gradient: &str,
+    kernel: ArrayView4<f32>,
+    group: usize,
+    axes: [Axis; 2],
+) -> String {
+    let (outputs, per_group, _, _) = kernel.dim();
+    let (channels, outputs_per_group) = (per_group * group, outputs / group);
+    let [h, w] = axes.map(|axis| axis.back());
+    let [sh, sw] = axes.map(|axis| axis.stride);
+    let mut phases = Array4::<f32>::zeros((channels * sh * sw, outputs_per_group, h.kernel, w.kernel));
+    for channel in 0..channels {
+        let first = channel / per_group * outputs_per_group;
+        for output in 0..outputs_per_group {
+            for (ph, jh, kh) in &h.taps {
+                for (pw, jw, kw) in &w.taps {
+                    phases[[(channel * sh + ph) * sw + pw, output, *jh, *jw]] =
+                        kernel[[first + output, channel % per_group, *kh, *kw]];
+                }
+            }
+        }
+    }
+    let inside = cut(backward, gradient, &axes, &h.pads, &w.pads);
+    let pads = [h.pads[0], w.pads[0], h.pads[1], w.pads[1]].map(|pad| pad.max(0));
+    let phases = backward.builder.floats(phases.view());
+    let attributes = [
+        ("group", Attr::Int(group as i64)),
+        ("pads", Attr::Ints(&pads)),
+        ("dilations", Attr::Ints(&[h.dilation as i64, w.dilation as i64])),
+    ];
+    let phased = backward.emit("Conv", &[&inside, &phases], &attributes);
+    let spread = shuffle(backward, phased, channels, [sh, sw], [h.count, w.count]);
+    if [h.count * sh, w.count * sw] == axes.map(|axis| axis.input) {
+        return spread;
+    }
+    crop(backward, &spread, &[2, 3], &[0, 0], &axes.map(|axis| axis.input as i64))
+}
+
+/// Drops the rows and columns that negative padding asks to cut off.
+fn cut(backward: &mut Backward, gradient: &str, axes: &[Axis; 2], h: &[i64; 2], w: &[i64; 2]) -> String {
+    if [h, w].iter().all(|pads| pads.iter().all(|pad| *pad >= 0)) {
+        return gradient.to_owned();
+    }
+    let starts = [h[0], w[0]].map(|pad| (-pad).max(0));
+    let ends = [(axes[0].output, h[1]), (axes[1].output, w[1])].map(|(size, pad)| size as i64 + pad.min(0));
+    crop(backward, gradient, &[2, 3], &starts, &ends)
+}
+
+/// Moves the phases from channels, `[N, C·sh·sw, h, w]`, into space, `[N, C, h·sh, w·sw]`.
+fn shuffle(
+    backward: &mut Backward,
+    phased: String,
+    channels: usize,
+    strides: [usize; 2],
+    counts: [usize; 2],
+) -> String {
+    match strides {
+        [1, 1] => phased,
+        [h, w] if h == w => backward.emit(
+            "DepthToSpace",
+            &[&phased],
+            &[("blocksize", Attr::Int(h as i64)), ("mode", Attr::Text("CRD"))],
+        ),
+        [sh, sw] => {
+            let size = |list: &[usize]| std::iter::once(0).chain(list.iter().map(|v| *v as i64)).collect::<Vec<_>>();
+            let apart = backward.builder.ints(&size(&[channels, sh, sw, counts[0], counts[1]]));
+            let together = backward.builder.ints(&size(&[channels, counts[0] * sh, counts[1] * sw]));
+            let apart = backward.emit("Reshape", &[&phased, &apart], &[]);
+            let mixed = backward.emit("Transpose", &[&apart], &[("perm", Attr::Ints(&[0, 1, 4, 2, 5, 3]))]);
+            backward.emit("Reshape", &[&mixed, &together], &[])
+        }
+    }
+}

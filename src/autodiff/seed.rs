@@ -1,0 +1,33 @@
+//! Where the backward pass starts: the gradient of Σ a·z + Σ b·softmax(z) with respect to the logits z.
+
+use super::backward::Backward;
+use super::{AutodiffError, rules};
+use crate::onnx::build::Attr;
+use crate::onnx::{DataType, Dim};
+
+/// Names of the seed inputs, each `[batch, classes]`.
+pub(super) struct Seeds {
+    /// Weights of the logits.
+    pub logit: String,
+    /// Weights of the softmax probabilities.
+    pub probability: String,
+}
+
+/// Declares the seeds as inputs and sends a + p ⊙ (b − Σ b·p), p = softmax(z), to the logits.
+pub(super) fn plant(backward: &mut Backward, logits: &str) -> Result<Seeds, AutodiffError> {
+    let observed = backward.observed(logits)?.clone();
+    let classes: usize = observed.shape.iter().skip(1).product();
+    let batch = if observed.batch == Some(0) { Dim::Symbol("batch".into()) } else { Dim::Fixed(observed.shape[0]) };
+    let shape = [batch, Dim::Fixed(classes)];
+    let builder = &mut backward.builder;
+    let seeds = Seeds { logit: builder.fresh("seed_logit"), probability: builder.fresh("seed_probability") };
+    builder.input(&seeds.logit, DataType::Float, &shape);
+    builder.input(&seeds.probability, DataType::Float, &shape);
+    let flat = backward.emit("Flatten", &[logits], &[("axis", Attr::Int(1))]);
+    let p = backward.emit("Softmax", &[&flat], &[("axis", Attr::Int(1))]);
+    let through_softmax = rules::softmax::through_softmax(backward, &seeds.probability, &p, 1);
+    let sum = backward.emit("Add", &[&seeds.logit, &through_softmax], &[]);
+    let gradient = if observed.shape.len() == 2 { sum } else { backward.reshape_like(&sum, logits)? };
+    backward.send(logits, gradient);
+    Ok(seeds)
+}

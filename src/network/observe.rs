@@ -1,0 +1,140 @@
+//! One look at a model while it runs: the shape of every tensor, and the elements of those that no picture changes.
+//!
+//! Owns the graph additions that tell. Must not know what the observations are used for.
+
+use std::collections::{HashMap, HashSet};
+
+use ndarray::{ArrayD, IxDyn};
+
+use crate::autodiff::{Observations, Observed};
+use crate::engine::{Cancel, ElementType, Engine, EngineError, Session, Value};
+use crate::onnx::build::GraphBuilder;
+use crate::onnx::{DataType, Graph, Model, Node};
+
+/// Runs the model on zeros, once with one picture and, where it takes that, once with two: the axis whose size differs
+/// is the batch's. `input` is the name of the picture input and `shape` its shape `[1, C, H, W]`.
+pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize]) -> Result<Observations, EngineError> {
+    let graph = model.graph();
+    let plan = Plan::new(graph);
+    let mut builder = GraphBuilder::beside(graph, "lensor/");
+    let mut shapes = HashMap::new();
+    for tensor in &plan.tensors {
+        let name = builder.node("Shape", &[tensor], &[]);
+        builder.output(&name);
+        shapes.insert(*tensor, name);
+    }
+    let outputs = |tensor: &&&str| !graph.outputs.iter().any(|output| output.name == ***tensor);
+    plan.fixed.iter().filter(outputs).for_each(|tensor| builder.output(tensor));
+    let mut session = engine.load(&model.extended(builder.finish()), model.folder())?;
+    let mut run = |batch: usize, extra: &[&str]| -> Result<Vec<Value>, EngineError> {
+        let names: Vec<&str> = plan.tensors.iter().map(|t| shapes[t].as_str()).chain(extra.iter().copied()).collect();
+        run_on_zeros(session.as_mut(), input, shape, batch, &names)
+    };
+    let fixed: Vec<&str> = plan.fixed.iter().copied().collect();
+    let mut single = run(1, &fixed)?;
+    let values = single.split_off(plan.tensors.len());
+    let double = run(2, &[]).ok();
+    let mut observations = Observations::with_capacity(plan.tensors.len());
+    for (index, tensor) in plan.tensors.iter().enumerate() {
+        let shape = sizes(&single[index]);
+        let batch =
+            double.as_ref().and_then(|double| sizes(&double[index]).iter().zip(&shape).position(|(a, b)| a != b));
+        observations
+            .insert((*tensor).to_owned(), Observed { shape, batch, element: plan.elements[tensor], value: None });
+    }
+    for (tensor, value) in fixed.into_iter().zip(values) {
+        if let Some(observed) = observations.get_mut(tensor) {
+            observed.element = value.element_type();
+            observed.value = Some(value);
+        }
+    }
+    Ok(observations)
+}
+
+fn run_on_zeros(
+    session: &mut dyn Session,
+    input: &str,
+    shape: &[usize],
+    batch: usize,
+    outputs: &[&str],
+) -> Result<Vec<Value>, EngineError> {
+    let mut shape = shape.to_vec();
+    shape.iter_mut().take(1).for_each(|size| *size = batch);
+    let zeros = Value::F32(ArrayD::zeros(IxDyn(&shape)));
+    session.run(&[(input, &zeros)], outputs, &Cancel::new())
+}
+
+fn sizes(shape: &Value) -> Vec<usize> {
+    match shape {
+        Value::I64(sizes) => sizes.iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What to ask the model for.
+struct Plan<'a> {
+    /// Inputs and everything that nodes make, in graph order.
+    tensors: Vec<&'a str>,
+    /// Those among them that are computed from constants and shapes only.
+    fixed: Vec<&'a str>,
+    elements: HashMap<&'a str, ElementType>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        let mut tensors: Vec<&str> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
+        let mut elements: HashMap<&str, ElementType> =
+            graph.inputs.iter().map(|input| (input.name.as_str(), element(input.elem))).collect();
+        let mut varies: HashSet<&str> = tensors.iter().copied().collect();
+        let mut fixed = Vec::new();
+        for node in graph.nodes.iter().filter(|node| !node.op_type.contains("Sequence")) {
+            let is_fixed = matches!(node.op_type.as_str(), "Shape" | "Size")
+                || !node.inputs.iter().chain(&node.captured).any(|name| varies.contains(name.as_str()))
+                    && !node.op_type.starts_with("Random");
+            for (index, output) in node.outputs.iter().enumerate().filter(|(_, output)| !output.is_empty()) {
+                tensors.push(output);
+                elements.insert(output, element_of(graph, node, index, &elements));
+                if is_fixed {
+                    fixed.push(output.as_str());
+                } else {
+                    varies.insert(output);
+                }
+            }
+        }
+        Self { tensors, fixed, elements }
+    }
+}
+
+fn element(elem: DataType) -> ElementType {
+    match elem {
+        DataType::Double => ElementType::F64,
+        DataType::Int64 => ElementType::I64,
+        DataType::Int32 => ElementType::I32,
+        DataType::Uint8 => ElementType::U8,
+        DataType::Bool => ElementType::Bool,
+        _ => ElementType::F32,
+    }
+}
+
+/// Element type of a node's output, as the operator's definition gives it.
+fn element_of(graph: &Graph, node: &Node, output: usize, known: &HashMap<&str, ElementType>) -> ElementType {
+    let of_input = |index: usize| {
+        let name = node.input(index)?;
+        known.get(name).copied().or_else(|| graph.constant(name).map(|tensor| element(tensor.data_type())))
+    };
+    match (node.op_type.as_str(), output) {
+        ("MaxPool", 1) | ("ArgMax" | "ArgMin" | "NonZero" | "Shape" | "Size", _) | ("TopK", 1) => ElementType::I64,
+        ("Dropout", 1) => ElementType::Bool,
+        (
+            "And" | "Equal" | "Greater" | "GreaterOrEqual" | "IsInf" | "IsNaN" | "Less" | "LessOrEqual" | "Not" | "Or",
+            _,
+        ) => ElementType::Bool,
+        ("Cast", _) => {
+            let to = node.attr_int("to").and_then(|to| DataType::try_from(to as i32).ok());
+            to.map_or(ElementType::F32, element)
+        }
+        ("Constant", _) => node.attr_tensor("value").map_or(ElementType::F32, |tensor| element(tensor.data_type())),
+        ("Where", _) => of_input(1).unwrap_or(ElementType::F32),
+        _ => of_input(0).unwrap_or(ElementType::F32),
+    }
+}

@@ -1,0 +1,163 @@
+//! Writing graphs: nodes, constants, inputs and outputs, each under a name that nothing else has.
+//!
+//! Used for what lensor adds to a model and for the small models of tests. Must not know what operators compute.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use ndarray::{ArrayView, Dimension};
+use prost::Message;
+
+use super::graph::{Dim, Graph};
+use super::proto::{
+    AttributeProto, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type,
+};
+
+/// Value of an attribute.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum Attr<'a> {
+    Int(i64),
+    Ints(&'a [i64]),
+    Float(f32),
+    Text(&'a str),
+}
+
+/// A graph under construction.
+#[derive(Default)]
+pub struct GraphBuilder {
+    graph: GraphProto,
+    prefix: &'static str,
+    taken: HashSet<String>,
+    next: usize,
+}
+
+impl GraphBuilder {
+    /// An empty graph whose nodes and tensors are named `<prefix><number>`.
+    pub fn new(prefix: &'static str) -> Self {
+        Self { prefix, ..Self::default() }
+    }
+
+    /// As [`GraphBuilder::new`], avoiding the names of a graph that this one will be added to.
+    pub fn beside(graph: &Graph, prefix: &'static str) -> Self {
+        Self {
+            taken: graph.names().filter(|name| name.starts_with(prefix)).map(str::to_owned).collect(),
+            ..Self::new(prefix)
+        }
+    }
+
+    /// A name that nothing has yet: `<prefix><hint>`, with a number where that is taken or the hint is empty.
+    pub fn fresh(&mut self, hint: &str) -> String {
+        let mut name = format!("{}{hint}", self.prefix);
+        while hint.is_empty() && name.len() == self.prefix.len() || self.taken.contains(&name) {
+            self.next += 1;
+            name = format!("{}{hint}{}", self.prefix, self.next);
+        }
+        self.taken.insert(name.clone());
+        name
+    }
+
+    /// Adds a node with one output and returns the output's name. An empty input name is an input not given.
+    pub fn node(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attr)]) -> String {
+        let output = self.fresh("");
+        self.named_node(op, inputs, &[&output], attributes);
+        output
+    }
+
+    /// Adds a node whose outputs have these names.
+    pub fn named_node(&mut self, op: &str, inputs: &[&str], outputs: &[&str], attributes: &[(&str, Attr)]) {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        self.graph.node.push(NodeProto {
+            input: owned(inputs),
+            output: owned(outputs),
+            name: outputs.first().copied().unwrap_or_default().to_owned(),
+            op_type: op.to_owned(),
+            attribute: attributes.iter().map(|(name, value)| attribute(name, *value)).collect(),
+            domain: String::new(),
+        });
+    }
+
+    /// Adds a constant of 32-bit floats and returns its name.
+    pub fn floats<D: Dimension>(&mut self, values: ArrayView<f32, D>) -> String {
+        let name = self.fresh("");
+        self.named_floats(&name, values);
+        name
+    }
+
+    /// Adds a constant of 32-bit floats under this name.
+    pub fn named_floats<D: Dimension>(&mut self, name: &str, values: ArrayView<f32, D>) {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.initializer(name, values.shape(), DataType::Float, bytes);
+    }
+
+    /// Adds a single 32-bit float and returns its name.
+    pub fn scalar(&mut self, value: f32) -> String {
+        self.floats(ndarray::arr0(value).view())
+    }
+
+    /// Adds a list of 64-bit integers and returns its name.
+    pub fn ints(&mut self, values: &[i64]) -> String {
+        let name = self.fresh("");
+        self.initializer(
+            &name,
+            &[values.len()],
+            DataType::Int64,
+            values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        );
+        name
+    }
+
+    fn initializer(&mut self, name: &str, shape: &[usize], data_type: DataType, bytes: Vec<u8>) {
+        self.graph.initializer.push(TensorProto {
+            dims: shape.iter().map(|d| *d as i64).collect(),
+            data_type: data_type as i32,
+            name: name.to_owned(),
+            raw_data: Some(Bytes::from(bytes)),
+            ..Default::default()
+        });
+    }
+
+    /// Declares a graph input.
+    pub fn input(&mut self, name: &str, elem: DataType, shape: &[Dim]) {
+        let dim = shape.iter().map(|dim| match dim {
+            Dim::Fixed(size) => DimensionProto { dim_value: Some(*size as i64), dim_param: None },
+            Dim::Symbol(symbol) => DimensionProto { dim_value: None, dim_param: Some(symbol.clone()) },
+            Dim::Unknown => DimensionProto::default(),
+        });
+        let shape = Some(TensorShapeProto { dim: dim.collect() });
+        let tensor_type = Some(TensorTypeProto { elem_type: elem as i32, shape });
+        self.graph.input.push(ValueInfoProto { name: name.to_owned(), r#type: Some(TypeProto { tensor_type }) });
+    }
+
+    /// Declares a tensor as a graph output; the runtime infers its type.
+    pub fn output(&mut self, name: &str) {
+        self.graph.output.push(ValueInfoProto { name: name.to_owned(), r#type: None });
+    }
+
+    /// The graph.
+    pub fn finish(self) -> GraphProto {
+        self.graph
+    }
+
+    /// The graph as a complete serialised model that speaks this opset.
+    pub fn into_model(mut self, opset: i64) -> Vec<u8> {
+        self.graph.name = "graph".into();
+        let ir_version = Some(if opset <= 16 { 8 } else { 9 });
+        let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: opset }];
+        ModelProto { ir_version, graph: Some(self.graph), opset_import, ..Default::default() }.encode_to_vec()
+    }
+}
+
+fn attribute(name: &str, value: Attr) -> AttributeProto {
+    let attribute = AttributeProto { name: name.to_owned(), ..Default::default() };
+    match value {
+        Attr::Int(i) => AttributeProto { i: Some(i), r#type: attribute_type::INT, ..attribute },
+        Attr::Ints(ints) => AttributeProto { ints: ints.to_vec(), r#type: attribute_type::INTS, ..attribute },
+        Attr::Float(f) => AttributeProto { f: Some(f), r#type: attribute_type::FLOAT, ..attribute },
+        Attr::Text(text) => {
+            let s = Some(Bytes::copy_from_slice(text.as_bytes()));
+            AttributeProto { s, r#type: attribute_type::STRING, ..attribute }
+        }
+    }
+}

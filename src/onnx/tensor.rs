@@ -1,0 +1,107 @@
+//! Elements of constant tensors, wherever the file keeps them: typed fields, raw bytes, or a file beside the model.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path};
+
+use bytes::Bytes;
+use ndarray::{ArrayD, IxDyn};
+
+use super::OnnxError;
+use super::proto::{DataType, EXTERNAL, TensorProto};
+
+/// Decodes a tensor of numbers to 32-bit floats. `folder` is where external data files lie.
+pub(super) fn floats(tensor: &TensorProto, folder: Option<&Path>) -> Result<ArrayD<f32>, OnnxError> {
+    let (shape, count) = shape(tensor)?;
+    let elements: Vec<f32> = match tensor.data_type() {
+        DataType::Float if !tensor.float_data.is_empty() => tensor.float_data.clone(),
+        DataType::Double if !tensor.double_data.is_empty() => tensor.double_data.iter().map(|v| *v as f32).collect(),
+        DataType::Float => {
+            raw(tensor, count, 4, folder)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+        }
+        DataType::Double => {
+            raw(tensor, count, 8, folder)?.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
+        }
+        DataType::Int64 | DataType::Int32 => integers(tensor, folder)?.iter().map(|v| *v as f32).collect(),
+        other => return Err(error(tensor, format!("{other:?} elements where floats were expected"))),
+    };
+    ArrayD::from_shape_vec(IxDyn(&shape), elements)
+        .map_err(|_| error(tensor, format!("its elements do not fill its shape {shape:?}")))
+}
+
+/// Decodes a tensor of 32- or 64-bit integers, flattened.
+pub(super) fn integers(tensor: &TensorProto, folder: Option<&Path>) -> Result<Vec<i64>, OnnxError> {
+    let (_, count) = shape(tensor)?;
+    let elements: Vec<i64> = match tensor.data_type() {
+        DataType::Int64 if !tensor.int64_data.is_empty() => tensor.int64_data.clone(),
+        DataType::Int32 if !tensor.int32_data.is_empty() => tensor.int32_data.iter().map(|v| i64::from(*v)).collect(),
+        DataType::Int64 => {
+            raw(tensor, count, 8, folder)?.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()
+        }
+        DataType::Int32 => {
+            raw(tensor, count, 4, folder)?.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b))).collect()
+        }
+        other => return Err(error(tensor, format!("{other:?} elements where integers were expected"))),
+    };
+    if elements.len() != count {
+        return Err(error(tensor, format!("{} elements where its shape asks for {count}", elements.len())));
+    }
+    Ok(elements)
+}
+
+fn error(tensor: &TensorProto, reason: String) -> OnnxError {
+    OnnxError::Tensor { tensor: tensor.name.clone(), reason }
+}
+
+fn shape(tensor: &TensorProto) -> Result<(Vec<usize>, usize), OnnxError> {
+    let dims: Option<Vec<usize>> = tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
+    let count = dims.as_ref().and_then(|dims| dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)));
+    match (dims, count) {
+        (Some(dims), Some(count)) => Ok((dims, count)),
+        _ => Err(error(tensor, format!("the shape {:?} is impossible", tensor.dims))),
+    }
+}
+
+/// The little-endian bytes of `count` elements of `size` bytes each.
+fn raw(tensor: &TensorProto, count: usize, size: usize, folder: Option<&Path>) -> Result<Bytes, OnnxError> {
+    let wanted = count.checked_mul(size).ok_or_else(|| error(tensor, "too many elements".into()))?;
+    let bytes = match &tensor.raw_data {
+        _ if tensor.data_location == EXTERNAL => external(tensor, wanted, folder)?,
+        Some(bytes) => bytes.clone(),
+        None => Bytes::new(),
+    };
+    if bytes.len() != wanted {
+        return Err(error(tensor, format!("{} bytes of data where its shape asks for {wanted}", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+fn external(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Result<Bytes, OnnxError> {
+    let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
+    let number = |key: &str| {
+        entry(key).map(|v| v.parse::<u64>().map_err(|_| error(tensor, format!("its external {key} is not a number"))))
+    };
+    let location = entry("location").ok_or_else(|| error(tensor, "external data without a location".into()))?;
+    let folder =
+        folder.ok_or_else(|| error(tensor, format!("its data lie in {location}, but the folder is unknown")))?;
+    if !Path::new(location).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(error(tensor, format!("its data file {location} is outside the model's folder: refused")));
+    }
+    let offset = number("offset").transpose()?.unwrap_or(0);
+    if number("length").transpose()?.is_some_and(|length| length != wanted as u64) {
+        return Err(error(tensor, format!("its external length is not the {wanted} bytes its shape asks for")));
+    }
+    let path = folder.join(location);
+    let io = |source| OnnxError::Io { path: path.clone(), source };
+    let mut file = File::open(&path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    if offset.checked_add(wanted as u64).is_none_or(|end| end > length) {
+        return Err(error(
+            tensor,
+            format!("its data reach beyond the end of {}: is the file cut short?", path.display()),
+        ));
+    }
+    let mut bytes = vec![0; wanted];
+    file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(io)?;
+    Ok(bytes.into())
+}

@@ -1,0 +1,188 @@
+//! Editing a protobuf message field by field, without a schema: what is not touched stays byte for byte.
+//!
+//! Knows the wire format only (varint, 64-bit, length-delimited, 32-bit). Must not know what the fields mean.
+
+use super::OnnxError;
+
+/// One field as it lies in the message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field<'a> {
+    /// Field number of the schema.
+    pub number: u64,
+    /// The whole field, with its key.
+    pub whole: &'a [u8],
+    /// Content of a length-delimited field; empty for the other kinds.
+    pub content: &'a [u8],
+}
+
+/// What becomes of a field.
+pub(super) enum Edit {
+    Keep,
+    Drop,
+    /// The new content of a length-delimited field.
+    Replace(Vec<u8>),
+}
+
+/// Walks over the fields of a message in the order they lie in.
+pub(super) struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub fn of(message: &'a [u8]) -> Self {
+        Self { rest: message }
+    }
+
+    fn next_field(&mut self) -> Result<Field<'a>, OnnxError> {
+        let start = self.rest;
+        let key = self.varint()?;
+        let content = match key & 7 {
+            0 => {
+                self.varint()?;
+                &[][..]
+            }
+            1 => self.take(8).map(|_| &[][..])?,
+            2 => {
+                let length = self.varint()?;
+                self.take(usize::try_from(length).map_err(|_| cut_short())?)?
+            }
+            5 => self.take(4).map(|_| &[][..])?,
+            kind => return Err(OnnxError::NotOnnx { reason: format!("wire type {kind} does not exist") }),
+        };
+        let whole = &start[..start.len() - self.rest.len()];
+        Ok(Field { number: key >> 3, whole, content })
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], OnnxError> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(cut_short)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn varint(&mut self) -> Result<u64, OnnxError> {
+        prost::encoding::decode_varint(&mut self.rest).map_err(|_| cut_short())
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>, OnnxError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let field = self.next_field();
+        if field.is_err() {
+            self.rest = &[];
+        }
+        Some(field)
+    }
+}
+
+fn cut_short() -> OnnxError {
+    OnnxError::NotOnnx { reason: "a field reaches beyond the end of its message".into() }
+}
+
+/// Copies a message, letting `edit` decide about every field.
+pub(super) fn rewrite(
+    message: &[u8],
+    mut edit: impl FnMut(&Field) -> Result<Edit, OnnxError>,
+) -> Result<Vec<u8>, OnnxError> {
+    let mut out = Vec::with_capacity(message.len() + 1024);
+    for field in Fields::of(message) {
+        let field = field?;
+        match edit(&field)? {
+            Edit::Keep => out.extend_from_slice(field.whole),
+            Edit::Drop => {}
+            Edit::Replace(content) => push(&mut out, field.number, &content),
+        }
+    }
+    Ok(out)
+}
+
+/// Appends a length-delimited field to a message.
+pub(super) fn push(message: &mut Vec<u8>, number: u64, content: &[u8]) {
+    prost::encoding::encode_varint(number << 3 | 2, message);
+    prost::encoding::encode_varint(content.len() as u64, message);
+    message.extend_from_slice(content);
+}
+
+/// Most messages (nodes, attributes, tensors, ...) that a model may hold: decoding costs some hundred bytes for each,
+/// while an empty one takes two bytes of the file.
+const MOST_MESSAGES: usize = 2_000_000;
+
+/// Deepest nesting of messages that is looked into; more is not ONNX.
+const DEEPEST: usize = 60;
+
+/// Refuses a model that would take far more memory than its size suggests.
+pub(super) fn check_size(model: &[u8]) -> Result<(), OnnxError> {
+    count_messages(model, Kind::Model, 0, &mut 0)
+}
+
+/// The messages of the ONNX schema that hold lists of others.
+#[derive(Clone, Copy)]
+enum Kind {
+    Model,
+    Graph,
+    Node,
+    Attribute,
+    Leaf,
+}
+
+fn count_messages(message: &[u8], kind: Kind, depth: usize, count: &mut usize) -> Result<(), OnnxError> {
+    if depth > DEEPEST {
+        return Err(OnnxError::NotOnnx { reason: "graphs are nested too deeply".into() });
+    }
+    for field in Fields::of(message) {
+        let field = field?;
+        *count += 1;
+        if *count > MOST_MESSAGES {
+            return Err(OnnxError::NotOnnx { reason: format!("it has more than {MOST_MESSAGES} fields") });
+        }
+        let inner = match (kind, field.number) {
+            (Kind::Model, 7) | (Kind::Attribute, 6 | 11) => Kind::Graph,
+            (Kind::Graph, 1) => Kind::Node,
+            (Kind::Node, 5) => Kind::Attribute,
+            (Kind::Model, 8 | 14) | (Kind::Graph, 5 | 11 | 12) | (Kind::Attribute, 5) => Kind::Leaf,
+            _ => continue,
+        };
+        count_messages(field.content, inner, depth + 1, count)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_one_field_and_keeps_the_rest_byte_for_byte() {
+        // field 1 = varint 300, field 9999 = "unknown", field 2 = "old", field 3 = fixed32, field 4 = fixed64
+        let mut message = vec![0x08, 0xac, 0x02];
+        push(&mut message, 9999, b"unknown");
+        push(&mut message, 2, b"old");
+        message.extend([0x1d, 1, 2, 3, 4, 0x21, 1, 2, 3, 4, 5, 6, 7, 8]);
+        let same = rewrite(&message, |_| Ok(Edit::Keep)).unwrap();
+        assert_eq!(same, message);
+        let edited = rewrite(&message, |field| {
+            Ok(match field.number {
+                2 => Edit::Replace(b"a longer one".to_vec()),
+                4 => Edit::Drop,
+                _ => Edit::Keep,
+            })
+        })
+        .unwrap();
+        let mut expected = vec![0x08, 0xac, 0x02];
+        push(&mut expected, 9999, b"unknown");
+        push(&mut expected, 2, b"a longer one");
+        expected.extend([0x1d, 1, 2, 3, 4]);
+        assert_eq!(edited, expected);
+    }
+
+    #[test]
+    fn lengths_beyond_the_end_are_errors() {
+        for message in [&[0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f][..], &[0x0a], &[0x0b], &[0x1d, 1], &[0xff; 12]] {
+            assert!(Fields::of(message).any(|field| field.is_err()), "{message:?}");
+        }
+    }
+}
