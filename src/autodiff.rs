@@ -127,3 +127,6 @@ pub fn differentiate(
         taps,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,11 +146,6 @@ impl<'a> Backward<'a> {
         name
     }
 
-    /// Whether a tensor is the same for every picture, so that [`Backward::weights`] can give its elements.
-    pub fn is_constant(&self, tensor: &str) -> bool {
-        self.model.graph().is_constant(tensor) || self.observations.get(tensor).is_some_and(|o| o.value.is_some())
-    }
-
     /// Elements of a constant tensor of floats.
     pub fn weights(&self, node: &Node, tensor: &str) -> Result<ArrayD<f32>, AutodiffError> {
         match self.observations.get(tensor).and_then(|observed| observed.value.as_ref()) {
