@@ -16,8 +16,11 @@ use crate::engine::library::Search;
 use crate::engine::{self, Cancel, Engine, OpenError};
 
 mod completions;
+mod doctor;
 mod interrupt;
 mod man;
+pub mod progress;
+mod runtime;
 
 /// A terminal microscope for convolutional networks: explains any ONNX CNN on your own pictures.
 #[derive(Debug, Parser)]
@@ -34,6 +37,8 @@ struct Cli {
 enum Command {
     Completions(completions::Completions),
     Man(man::Man),
+    Runtime(runtime::Runtime),
+    Doctor(doctor::Doctor),
 }
 
 /// Flags that every command takes.
@@ -143,11 +148,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Option<Command>, _context: &Context) -> Outcome {
+fn run(command: Option<Command>, context: &Context) -> Outcome {
     match command {
         None => Ok(ExitCode::SUCCESS),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
+        Some(Command::Runtime(args)) => runtime::run(&args, context),
+        Some(Command::Doctor(args)) => doctor::run(&args, context),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns: finding and loading ONNX Runtime, devices, sessions, cancelling a run. Must not know what the arrays mean.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub mod cancel;
@@ -13,7 +13,7 @@ pub mod value;
 
 pub use cancel::Cancel;
 use device::DeviceChoice;
-use library::{LibraryError, Search};
+use library::{Library, LibraryError, Search};
 pub use value::{ElementType, Value};
 
 /// Why a graph could not be loaded or run.
@@ -73,11 +73,15 @@ pub enum OpenError {
     Library(#[from] LibraryError),
     /// The device asked for cannot be used.
     #[error(
-        "{device} cannot be used: {reason}\nUse --device cpu, or install what is missing (pip install onnxruntime-gpu for CUDA)"
+        "{device} cannot be used with {}: {reason}\nUse --device cpu, or install a library for this device (for CUDA: \
+         python3 -m pip install onnxruntime-gpu) and name it with --onnxruntime FILE",
+        library.display()
     )]
     Device {
         /// What was asked for.
         device: DeviceChoice,
+        /// The library it was tried with.
+        library: PathBuf,
         /// The runtime's own words.
         reason: String,
     },
@@ -100,7 +104,12 @@ pub fn open(
     Ok(Arc::new(ort::OrtEngine::new(&library, *device, threads)?))
 }
 
+/// The execution providers in a library that lensor can use, such as `CPU` and `CUDA`. Loads the library.
+pub fn providers(library: &Library) -> Result<Vec<&'static str>, LibraryError> {
+    ort::providers(library)
+}
+
 /// Cores this process may use: affinity and cgroup limits counted.
-fn cores() -> usize {
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -47,6 +47,14 @@ fn environment(library: &Library) -> Result<(Environment, Library), LibraryError
     Ok((environment, library.clone()))
 }
 
+/// The execution providers that are compiled into the library and that lensor uses. Whether the machine has what they
+/// need is known only when one is tried.
+pub(super) fn providers(library: &Library) -> Result<Vec<&'static str>, LibraryError> {
+    environment(library)?;
+    let cuda = CUDA::is_available().unwrap_or(false).then_some("CUDA");
+    Ok(["CPU"].into_iter().chain(cuda).collect())
+}
+
 /// ONNX Runtime on one device.
 pub(super) struct OrtEngine {
     environment: Environment,
@@ -74,7 +82,8 @@ impl OrtEngine {
         if let Err(error) = engine.load(TRIAL, None) {
             let EngineError::Load { reason } = error else { return Err(OpenError::Engine(error)) };
             if choice != DeviceChoice::Auto {
-                return Err(OpenError::Device { device: choice, reason });
+                let library = engine.library.path;
+                return Err(OpenError::Device { device: choice, library, reason });
             }
             tracing::warn!(%reason, "CUDA cannot be used, running on the CPU");
             (engine.cuda, engine.device) = (None, cpu);
@@ -343,7 +352,7 @@ mod tests {
     fn a_gpu_that_is_not_there_is_an_error() {
         let far = DeviceChoice::Cuda(4096);
         match open(&Search::default(), &far, None, &mut |_, _| ()) {
-            Err(OpenError::Device { device, reason }) => assert!(device == far && !reason.is_empty()),
+            Err(OpenError::Device { device, reason, .. }) => assert!(device == far && !reason.is_empty()),
             Err(other) => panic!("{other}"),
             Ok(engine) => panic!("opened {}", engine.device()),
         }
