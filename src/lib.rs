@@ -21,6 +21,7 @@
 
 pub mod attribution;
 pub mod autodiff;
+pub mod blur;
 pub mod choice;
 pub mod cli;
 pub mod config;
@@ -32,3 +33,6 @@ pub mod model;
 pub mod network;
 pub mod onnx;
 pub mod paint;
+
+#[cfg(test)]
+mod fixtures;

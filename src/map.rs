@@ -8,7 +8,6 @@ use ndarray::{Array2, s};
 use crate::attribution::Raw;
 use crate::look::{Aggregate, Look};
 
-pub mod blur;
 pub mod clamp;
 pub mod resample;
 
@@ -115,7 +114,7 @@ fn finish(mut values: Array2<f32>, signed: bool, look: &Look) -> Map {
         clamp::clamp(&mut values, look.clamp);
     }
     if state == MapState::Ok && look.sigma > 0.0 {
-        values = blur::gaussian(values.view(), look.sigma);
+        values = crate::blur::gaussian(values.view(), look.sigma);
     }
     let (low, high) = range(&values);
     let bound = low.abs().max(high.abs());

@@ -1,42 +1,13 @@
 //! Gradient models run on the real runtime: against published numbers, finite differences and PyTorch.
 
-use std::sync::{Arc, OnceLock};
-
-use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
+use ndarray::{ArrayD, IxDyn};
 
 use super::*;
-use crate::engine::library::Search;
-use crate::engine::{self, Cancel, Engine};
+use crate::engine::Cancel;
+use crate::fixtures::{engine, sine};
 use crate::network::observe::observe;
-use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{DataType, Dim};
 
 mod golden;
-
-/// The runtime, opened once for all tests.
-fn engine() -> Arc<dyn Engine> {
-    static ENGINE: OnceLock<Arc<dyn Engine>> = OnceLock::new();
-    let open = || engine::open(&Search::default(), &Default::default(), Some(1), &mut |_, _| {}).unwrap();
-    ENGINE.get_or_init(open).clone()
-}
-
-/// `amplitude · sin(frequency · i + phase)` over the row-major index, computed in f64.
-fn sine<D: Dimension>(shape: impl ShapeBuilder<Dim = D>, [amplitude, frequency, phase]: [f64; 3]) -> Array<f32, D> {
-    let mut index = 0.0;
-    Array::from_shape_simple_fn(shape, || {
-        let value = amplitude * (frequency * index + phase).sin();
-        index += 1.0;
-        value as f32
-    })
-}
-
-/// A picture input `x` of `[batch, C, H, W]`.
-fn with_input(shape: [usize; 3]) -> GraphBuilder {
-    let mut builder = GraphBuilder::new("t");
-    let [c, h, w] = shape.map(Dim::Fixed);
-    builder.input("x", DataType::Float, &[Dim::Symbol("n".into()), c, h, w]);
-    builder
-}
 
 /// What a gradient model says about a picture.
 struct Answer {

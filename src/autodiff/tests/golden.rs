@@ -1,50 +1,7 @@
 //! Two tiny networks whose weights are sines, against the numbers of Captum 0.9 on PyTorch 2.15.
 
 use super::*;
-
-const CONV: [(&str, Attr); 2] = [("pads", Attr::Ints(&[1, 1, 1, 1])), ("kernel_shape", Attr::Ints(&[3, 3]))];
-const POOL: [(&str, Attr); 2] = [("kernel_shape", Attr::Ints(&[2, 2])), ("strides", Attr::Ints(&[2, 2]))];
-const LINEAR: [(&str, Attr); 1] = [("transB", Attr::Int(1))];
-
-fn trunk() -> GraphBuilder {
-    let mut b = with_input([3, 16, 16]);
-    b.named_floats("conv1.weight", sine((8, 3, 3, 3), [0.3, 1.7, 0.3]).view());
-    b.named_floats("conv1.bias", sine(8, [0.1, 2.1, 0.5]).view());
-    b.named_floats("conv2.weight", sine((12, 8, 3, 3), [0.2, 1.3, 0.7]).view());
-    b.named_floats("conv2.bias", sine(12, [0.1, 1.9, 0.2]).view());
-    b.named_node("Conv", &["x", "conv1.weight", "conv1.bias"], &["conv1"], &CONV);
-    b.named_node("Relu", &["conv1"], &["relu1"], &[]);
-    b.named_node("MaxPool", &["relu1"], &["pool1"], &POOL);
-    b.named_node("Conv", &["pool1", "conv2.weight", "conv2.bias"], &["conv2"], &CONV);
-    b.named_node("Relu", &["conv2"], &["relu2"], &[]);
-    b
-}
-
-fn tiny_a() -> Vec<u8> {
-    let mut b = trunk();
-    b.named_floats("fc.weight", sine((5, 12), [0.5, 2.3, 0.1]).view());
-    b.named_floats("fc.bias", sine(5, [0.05, 1.1, 0.9]).view());
-    b.named_node("GlobalAveragePool", &["relu2"], &["gap"], &[]);
-    b.named_node("Flatten", &["gap"], &["flat"], &[]);
-    b.named_node("Gemm", &["flat", "fc.weight", "fc.bias"], &["logits"], &LINEAR);
-    b.output("logits");
-    b.into_model(16)
-}
-
-fn tiny_b() -> Vec<u8> {
-    let mut b = trunk();
-    b.named_floats("fc1.weight", sine((10, 192), [0.15, 1.9, 0.4]).view());
-    b.named_floats("fc1.bias", sine(10, [0.05, 1.2, 0.6]).view());
-    b.named_floats("fc2.weight", sine((5, 10), [0.5, 2.3, 0.1]).view());
-    b.named_floats("fc2.bias", sine(5, [0.05, 1.1, 0.9]).view());
-    b.named_node("MaxPool", &["relu2"], &["pool2"], &POOL);
-    b.named_node("Flatten", &["pool2"], &["flat"], &[]);
-    b.named_node("Gemm", &["flat", "fc1.weight", "fc1.bias"], &["fc1"], &LINEAR);
-    b.named_node("Relu", &["fc1"], &["relu3"], &[]);
-    b.named_node("Gemm", &["relu3", "fc2.weight", "fc2.bias"], &["logits"], &LINEAR);
-    b.output("logits");
-    b.into_model(16)
-}
+use crate::fixtures::{tiny_a, tiny_b};
 
 /// Sum, sum of absolute values, and elements 0, 192, 384, 576, 767 of a gradient.
 struct Expected {
