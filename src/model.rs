@@ -5,8 +5,12 @@
 //! not know about runtimes, gradients or terminals.
 
 pub mod card;
+pub mod head;
 pub mod labels;
+pub mod layers;
 pub mod near;
 pub mod picture;
 pub mod preprocess;
 pub mod scale;
+pub mod settings;
+pub mod source;

@@ -1,0 +1,193 @@
+//! The layers a person expects in a network: its convolutions, residual blocks, concatenations and pools, named as the
+//! framework that exported it named them.
+//!
+//! Owns finding and naming them in a graph. Must not know what is in their feature maps.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::onnx::{Graph, Node};
+
+mod naming;
+
+/// What kind of layer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A convolution, with the normalisation and activation that follow it.
+    Conv,
+    /// A residual block: the sum of its branches, with the activation that follows it.
+    Block,
+    /// Branches put side by side (SqueezeNet's fire, Inception, DenseNet).
+    Concat,
+    /// Max or average pooling.
+    Pool,
+    /// What the head pools, where it is none of the others (DenseNet's last normalisation).
+    Features,
+}
+
+/// A layer whose feature maps can be looked at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Layer {
+    /// Place among the layers, in the order in which they are computed.
+    pub index: usize,
+    /// Name, such as `layer4.1.conv2` or, for a block, `layer4.1`.
+    pub name: String,
+    /// What kind it is.
+    pub kind: Kind,
+    /// Operator in words, such as `Conv 3×3 /2`.
+    pub op: String,
+    /// The tensor with its feature maps `[batch, channels, height, width]`, after the activation.
+    pub tensor: String,
+    /// Number of weights and biases of the operator itself.
+    pub parameters: usize,
+    /// Number of feature maps.
+    pub channels: usize,
+    /// Height of a feature map.
+    pub height: usize,
+    /// Width of a feature map.
+    pub width: usize,
+}
+
+/// Operators that only change the values of a feature map, one by one.
+const ACTIVATIONS: [&str; 15] = [
+    "Relu",
+    "LeakyRelu",
+    "PRelu",
+    "Clip",
+    "Elu",
+    "Selu",
+    "Celu",
+    "Gelu",
+    "Mish",
+    "Sigmoid",
+    "HardSigmoid",
+    "HardSwish",
+    "Softplus",
+    "Tanh",
+    "ThresholdedRelu",
+];
+
+/// The layers between `input` and `logits`, in the order in which they are computed. `features` is the tensor that the
+/// head pools, if it does. Sizes are not known yet (0): [`measured`] fills them in.
+pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) -> Vec<Layer> {
+    let used = used_by(graph, logits);
+    let mut from_picture: HashSet<&str> = HashSet::from([input]);
+    let mut layers: Vec<(usize, Layer)> = Vec::new();
+    for node in graph.nodes.iter().filter(|node| used.contains(&node.index)) {
+        if !node.inputs.iter().any(|name| from_picture.contains(name.as_str())) {
+            continue;
+        }
+        from_picture.extend(node.outputs.iter().map(String::as_str));
+        let moving = node.inputs.iter().filter(|name| from_picture.contains(name.as_str())).count();
+        let (kind, tensor) = match node.op_type.as_str() {
+            "Conv" => (Kind::Conv, settle(graph, node.output(), true)),
+            "Add" | "Sum" if moving > 1 => (Kind::Block, settle(graph, node.output(), false)),
+            "Concat" if moving > 1 && node.attr_int("axis") == Some(1) => (Kind::Concat, node.output()),
+            "MaxPool" | "AveragePool" => (Kind::Pool, node.output()),
+            _ => continue,
+        };
+        layers.push((made_at(graph, tensor), layer(graph, node, kind, tensor)));
+    }
+    if let Some(tensor) = features.filter(|tensor| !layers.iter().any(|(_, layer)| layer.tensor == *tensor))
+        && let Some(node) = graph.producer(tensor)
+    {
+        layers.push((node.index, layer(graph, node, Kind::Features, tensor)));
+    }
+    layers.sort_by_key(|(made, _)| *made);
+    let mut layers: Vec<Layer> = layers.into_iter().map(|(_, layer)| layer).collect();
+    naming::distinguish(&mut layers);
+    layers
+}
+
+/// The layers with their sizes; those without feature maps (not four axes, or a single pixel each) are left out.
+pub fn measured(layers: Vec<Layer>, shape: impl Fn(&str) -> Option<Vec<usize>>) -> Vec<Layer> {
+    let sized = layers.into_iter().filter_map(|layer| match shape(&layer.tensor)?.as_slice() {
+        &[_, channels, height, width] if height * width > 1 => Some(Layer { channels, height, width, ..layer }),
+        _ => None,
+    });
+    sized.enumerate().map(|(index, layer)| Layer { index, ..layer }).collect()
+}
+
+/// The layer that Grad-CAM looks at unless told otherwise: the last one that is no pool and holds features, not the
+/// classes' own maps `class_maps`.
+pub fn default(layers: &[Layer], class_maps: Option<&str>) -> Option<usize> {
+    let last = |layer: &&Layer| layer.kind != Kind::Pool && Some(layer.tensor.as_str()) != class_maps;
+    layers.iter().rev().find(last).or(layers.last()).map(|layer| layer.index)
+}
+
+/// Indices of the nodes that a tensor is made from; side branches (auxiliary classifiers) are not among them.
+fn used_by(graph: &Graph, tensor: &str) -> HashSet<usize> {
+    let (mut open, mut used) = (vec![tensor], HashSet::new());
+    while let Some(name) = open.pop() {
+        if let Some(node) = graph.producer(name).filter(|node| used.insert(node.index)) {
+            open.extend(node.inputs.iter().chain(&node.captured).map(String::as_str));
+        }
+    }
+    used
+}
+
+fn layer(graph: &Graph, node: &Node, kind: Kind, tensor: &str) -> Layer {
+    let parameters = match kind {
+        Kind::Conv => node.inputs.iter().skip(1).filter_map(|name| graph.constant(name)).map(elements).sum(),
+        _ => 0,
+    };
+    let (name, op) = (naming::name(graph, node, kind), describe(node));
+    Layer { index: 0, name, kind, op, tensor: tensor.to_owned(), parameters, channels: 0, height: 0, width: 0 }
+}
+
+fn elements(tensor: &crate::onnx::proto::TensorProto) -> usize {
+    tensor.dims.iter().map(|dim| usize::try_from(*dim).unwrap_or(0)).product()
+}
+
+fn describe(node: &Node) -> String {
+    let mut words = node.op_type.clone();
+    if let Some(kernel) = node.attr_ints("kernel_shape") {
+        words += &format!(" {}", kernel.iter().map(i64::to_string).collect::<Vec<_>>().join("×"));
+    }
+    if let Some(&[down, across]) = node.attr_ints("strides")
+        && (down, across) != (1, 1)
+    {
+        words += &if down == across { format!(" /{down}") } else { format!(" /{down}×{across}") };
+    }
+    if let Some(groups) = node.attr_int("group").filter(|groups| *groups > 1) {
+        words += &format!(", {groups} groups");
+    }
+    words
+}
+
+fn made_at(graph: &Graph, tensor: &str) -> usize {
+    graph.producer(tensor).map_or(0, |node| node.index)
+}
+
+/// Follows a feature map through what is done to its values one by one: bias and scale, an activation, and
+/// `normalised` also batch normalisation.
+fn settle<'a>(graph: &'a Graph, tensor: &'a str, normalised: bool) -> &'a str {
+    let mut tensor = tensor;
+    loop {
+        let users: Vec<&Node> = graph.consumers(tensor).iter().filter_map(|index| graph.nodes.get(*index)).collect();
+        let next = match users.as_slice() {
+            [only] => match only.op_type.as_str() {
+                "BatchNormalization" if normalised => only.input(0) == Some(tensor),
+                "Add" | "Mul" | "Sub" | "Div" if normalised => {
+                    only.inputs.iter().all(|name| name == tensor || graph.is_constant(name))
+                }
+                op => ACTIVATIONS.contains(&op),
+            }
+            .then_some(*only),
+            // x · sigmoid(x): SiLU, and hard swish likewise.
+            [gate, product] if product.op_type == "Mul" && ACTIVATIONS.contains(&gate.op_type.as_str()) => {
+                product.inputs.iter().any(|name| name == gate.output()).then_some(*product)
+            }
+            _ => None,
+        };
+        match next {
+            Some(node) if !node.output().is_empty() => tensor = node.output(),
+            _ => return tensor,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use super::*;
+use crate::fixtures::{sine, tiny_a, with_input};
+use crate::onnx::Model;
+use crate::onnx::build::{Attr, GraphBuilder};
+
+const SAME: [(&str, Attr); 2] = [("kernel_shape", Attr::Ints(&[3, 3])), ("pads", Attr::Ints(&[1, 1, 1, 1]))];
+
+fn found(builder: GraphBuilder, features: Option<&str>) -> Vec<(String, Kind, String)> {
+    let model = Model::from_bytes(builder.into_model(17), None).unwrap();
+    let layers = find(model.graph(), "x", "y", features);
+    layers.into_iter().map(|layer| (layer.name, layer.kind, layer.tensor)).collect()
+}
+
+fn triple(name: &str, kind: Kind, tensor: &str) -> (String, Kind, String) {
+    (name.to_owned(), kind, tensor.to_owned())
+}
+
+fn conv(b: &mut GraphBuilder, node: &str, weight: &str, input: &str) -> String {
+    b.named_floats(weight, sine((4, 4, 3, 3), [0.1, 1.3, 0.2]).view());
+    b.named_node("Conv", &[input, weight], &[node], &SAME);
+    node.to_owned()
+}
+
+/// A residual block as the two exporters of PyTorch write it: names of nodes with scopes, or names of weights alone.
+#[test]
+fn a_residual_block_has_its_convolutions_and_its_own_name() {
+    for (scope, weights) in
+        [(true, ["onnx::Conv_1", "onnx::Conv_2"]), (false, ["layer1.0.conv1.weight", "layer1.0.conv2.weight"])]
+    {
+        let name = |module: &str, op: &str| match scope {
+            true => format!("/layer1/layer1.0{module}/{op}"),
+            false => format!("node_{op}_{}", module.trim_start_matches('/')),
+        };
+        let mut b = with_input([4, 8, 8]);
+        let first = conv(&mut b, &name("/conv1", "Conv"), weights[0], "x");
+        b.named_node("Relu", &[&first], &["r1"], &[]);
+        let second = conv(&mut b, &name("/conv2", "Conv"), weights[1], "r1");
+        let sum = name("", "Add");
+        b.named_node("Add", &[&second, "x"], &[&sum], &[]);
+        b.named_node("Relu", &[&sum], &["y"], &[]);
+        b.output("y");
+        let expected = [
+            triple("layer1.0.conv1", Kind::Conv, "r1"),
+            triple("layer1.0.conv2", Kind::Conv, &second),
+            triple("layer1.0", Kind::Block, "y"),
+        ];
+        assert_eq!(found(b, None), expected);
+    }
+}
+
+#[test]
+fn activations_of_several_shapes_are_followed_and_side_branches_left_out() {
+    let mut b = with_input([4, 8, 8]);
+    conv(&mut b, "c1", "stem.weight", "x");
+    b.named_node("Sigmoid", &["c1"], &["gate"], &[]);
+    b.named_node("Mul", &["c1", "gate"], &["silu"], &[]);
+    conv(&mut b, "left", "fire.expand1.weight", "silu");
+    conv(&mut b, "right", "fire.expand3.weight", "silu");
+    b.named_node("Concat", &["left", "right"], &["cat"], &[("axis", Attr::Int(1))]);
+    b.named_node("MaxPool", &["cat"], &["y"], &[("kernel_shape", Attr::Ints(&[2, 2]))]);
+    conv(&mut b, "aux", "aux.weight", "silu");
+    b.output("y");
+    b.output("aux");
+    let expected = [
+        triple("stem", Kind::Conv, "silu"),
+        triple("fire.expand1", Kind::Conv, "left"),
+        triple("fire.expand3", Kind::Conv, "right"),
+        triple("fire", Kind::Concat, "cat"),
+        triple("maxpool", Kind::Pool, "y"),
+    ];
+    assert_eq!(found(b, None), expected);
+}
+
+#[test]
+fn what_the_head_pools_is_a_layer_and_names_are_told_apart() {
+    let mut b = with_input([4, 8, 8]);
+    conv(&mut b, "/a/Conv", "onnx::1", "x");
+    conv(&mut b, "/a/Conv_1", "onnx::2", "/a/Conv");
+    b.named_node("Tanh", &["/a/Conv_1"], &["t"], &[]);
+    b.named_node("Mul", &["t", "t"], &["/norm/Mul"], &[]);
+    b.named_node("GlobalAveragePool", &["/norm/Mul"], &["y"], &[]);
+    b.output("y");
+    let expected = [
+        triple("a", Kind::Conv, "/a/Conv"),
+        triple("a:conv", Kind::Conv, "t"),
+        triple("norm", Kind::Features, "/norm/Mul"),
+    ];
+    assert_eq!(found(b, Some("/norm/Mul")), expected);
+}
+
+#[test]
+fn sizes_are_filled_in_and_single_pixels_left_out() {
+    let model = Model::from_bytes(tiny_a(), None).unwrap();
+    let layers = find(model.graph(), "x", "logits", Some("relu2"));
+    let shape = |tensor: &str| match tensor {
+        "relu1" => Some(vec![1, 8, 16, 16]),
+        "pool1" => Some(vec![1, 8, 1, 1]),
+        "relu2" => Some(vec![1, 12, 8, 9]),
+        _ => None,
+    };
+    let layers = measured(layers, shape);
+    let seen: Vec<_> = layers.iter().map(|l| (l.index, l.name.as_str(), l.channels, l.height, l.width)).collect();
+    assert_eq!(seen, [(0, "conv1", 8, 16, 16), (1, "conv2", 12, 8, 9)]);
+    assert_eq!((layers[0].parameters, layers[0].op.as_str()), (8 * 27 + 8, "Conv 3×3"));
+    assert_eq!(default(&layers, None), Some(1));
+    assert_eq!(default(&layers, Some("relu2")), Some(0), "maps of the classes are no features");
+}

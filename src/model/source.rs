@@ -1,0 +1,99 @@
+//! Where a network comes from: a file with or without a card beside it.
+//!
+//! Owns opening it. Must not know what is assumed where the card is silent: that is [`super::settings`].
+
+use std::path::{Path, PathBuf};
+
+use crate::onnx::{Model, OnnxError};
+
+use super::card::{Card, CardError};
+
+/// Largest card that is read.
+const MAX_CARD: u64 = 4 << 20;
+
+/// Where a network comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// An ONNX file; its card is the file of the same name ending in `.toml`, if there is one.
+    File(PathBuf),
+}
+
+/// A network that was opened, and its card if it has one.
+#[derive(Clone)]
+pub struct Opened {
+    /// Short name: the card's, or the file's without its ending.
+    pub name: String,
+    /// The network.
+    pub model: Model,
+    /// Its card, and where that was found.
+    pub card: Option<(Card, CardPlace)>,
+}
+
+/// Where a card was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardPlace {
+    /// This file.
+    File(PathBuf),
+}
+
+/// Why a network could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The network itself.
+    #[error("{name}: {source}")]
+    Model {
+        /// The file or the bundled network.
+        name: String,
+        /// What is wrong.
+        source: OnnxError,
+    },
+    /// The card could not be read.
+    #[error("cannot read the model card {path}: {source}")]
+    ReadCard {
+        /// The card.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The card was read but makes no sense.
+    #[error("the model card {place}: {source}")]
+    Card {
+        /// The card.
+        place: String,
+        /// What is wrong.
+        source: CardError,
+    },
+}
+
+impl Source {
+    /// Reads the network and its card.
+    pub fn open(&self) -> Result<Opened, SourceError> {
+        match self {
+            Self::File(path) => open_file(path),
+        }
+    }
+}
+
+fn open_file(path: &Path) -> Result<Opened, SourceError> {
+    let model = Model::open(path).map_err(|source| SourceError::Model { name: path.display().to_string(), source })?;
+    let beside = path.with_extension("toml");
+    let card = read_card(&beside)?;
+    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = card.as_ref().map_or(stem, |card| card.name.clone());
+    Ok(Opened { name, model, card: card.map(|card| (card, CardPlace::File(beside))) })
+}
+
+/// The card at a path, or `None` where there is no such file.
+fn read_card(path: &Path) -> Result<Option<Card>, SourceError> {
+    let failed = |source| SourceError::ReadCard { path: path.to_owned(), source };
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if !metadata.is_file() => return Ok(None),
+        Ok(metadata) if metadata.len() > MAX_CARD => return Err(failed(std::io::ErrorKind::FileTooLarge.into())),
+        Ok(_) => {}
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let wrong = |source| SourceError::Card { place: path.display().to_string(), source };
+    Card::parse(&text).map(Some).map_err(wrong)
+}
