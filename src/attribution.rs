@@ -4,7 +4,22 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3, Array4};
+use ndarray::{Array2, Array3, Array4, Axis};
+
+use crate::engine::{Cancel, EngineError};
+use crate::network::{Network, NetworkError};
+
+pub mod baseline;
+pub mod cam;
+pub mod grad_cam;
+pub mod gradient;
+pub mod integrated_gradients;
+pub mod method;
+pub mod quadrature;
+
+pub use baseline::Baseline;
+pub use method::MethodId;
+pub use quadrature::Quadrature;
 
 /// What the score is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
@@ -77,3 +92,154 @@ impl AlphaPath {
         &*self.baseline + &((&*self.input - &*self.baseline) * alpha)
     }
 }
+
+/// What a method can be told. Each method reads what concerns it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Parameters {
+    /// Integrated Gradients: number of places on the path.
+    pub steps: usize,
+    /// Integrated Gradients: rule for the integral.
+    pub quadrature: Quadrature,
+    /// Integrated Gradients: where the path begins.
+    pub baseline: Baseline,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// CAM: a ReLU on each term, Σ_k max(0, w_k A^k), as the lecture's code has it, instead of Σ_k w_k A^k.
+    pub cam_relu: bool,
+    /// Pictures a run; by default as many as fit a modest share of memory.
+    pub batch: Option<usize>,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        let (quadrature, baseline) = (Quadrature::GaussLegendre, Baseline::default());
+        Self { steps: 50, quadrature, baseline, seed: 0, cam_relu: false, batch: None }
+    }
+}
+
+/// What is asked about one picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The picture, `[C, H, W]`, preprocessed.
+    pub input: &'a Array3<f32>,
+    /// The class; the predicted one where none is given.
+    pub class: Option<usize>,
+    /// Which score of that class.
+    pub of: Of,
+    /// The layer that Grad-CAM looks at; [`Network::default_layer`] where none is given.
+    pub layer: Option<usize>,
+    /// Settings of the methods.
+    pub parameters: &'a Parameters,
+}
+
+/// The answer.
+#[derive(Clone, Debug)]
+pub struct Attribution {
+    /// The method.
+    pub method: MethodId,
+    /// The score that was explained.
+    pub target: Target,
+    /// The layer, for methods that look at one.
+    pub layer: Option<usize>,
+    /// The attribution.
+    pub raw: Raw,
+    /// Logits of the picture, one a class.
+    pub logits: Vec<f32>,
+    /// Score of the target.
+    pub score: f32,
+    /// Whether it adds up; path methods only.
+    pub completeness: Option<Completeness>,
+    /// What was seen on the way; path methods only.
+    pub path: Option<AlphaPath>,
+    /// Steps done: fewer than `total` where it was cancelled, and the attribution is then a part of the whole.
+    pub done: usize,
+    /// Steps asked for.
+    pub total: usize,
+}
+
+/// How far a long attribution has come.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Steps done.
+    pub done: usize,
+    /// Steps in all.
+    pub total: usize,
+    /// The attribution so far, for methods that add up.
+    pub partial: Option<Partial>,
+}
+
+/// A running sum.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    /// The sum so far.
+    pub raw: Raw,
+    /// Its part of what it should add up to.
+    pub completeness: Completeness,
+}
+
+/// Why there is no attribution.
+#[derive(Debug, thiserror::Error)]
+pub enum AttributionError {
+    /// The network could not answer.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The head is none that CAM knows.
+    #[error(
+        "CAM needs a head of global average pooling and one linear layer, or of one map a class and global average \
+         pooling; this network's head is {head}. Grad-CAM works at any layer"
+    )]
+    NoCam {
+        /// The head's operators.
+        head: String,
+    },
+    /// The network has no layer to look at.
+    #[error("the network has no layer with feature maps; gradient and integrated gradients work without")]
+    NoLayer,
+    /// A number of steps that makes no sense, or that would fill the memory.
+    #[error("{steps} steps are not possible here: give 1 to {most}")]
+    Steps {
+        /// Steps asked for.
+        steps: usize,
+        /// Most that are possible for this input.
+        most: usize,
+    },
+    /// The baseline picture has another shape.
+    #[error("the baseline {name} has not the shape of the network's input; prepare it with the same network")]
+    BaselineShape {
+        /// Name of the baseline.
+        name: String,
+    },
+}
+
+impl AttributionError {
+    /// Whether nothing is wrong but that it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Network(NetworkError::Engine(EngineError::Cancelled)))
+    }
+}
+
+/// Explains one picture. A cancelled Integrated Gradients keeps the steps it has done; everything else that is cancelled
+/// is an error for which [`AttributionError::is_cancelled`] holds.
+pub fn explain(
+    network: &mut Network,
+    method: MethodId,
+    question: &Question<'_>,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Attribution, AttributionError> {
+    match method {
+        MethodId::Gradient | MethodId::GradientInput => gradient::explain(network, method, question, cancel),
+        MethodId::Cam => cam::explain(network, question, cancel),
+        MethodId::GradCam => grad_cam::explain(network, question, cancel),
+        MethodId::IntegratedGradients => integrated_gradients::explain(network, question, cancel, progress),
+    }
+}
+
+/// The maps `[channels, h, w]` of the only picture and only tensor that was asked about.
+fn only(maps: Vec<Array4<f32>>) -> Result<Array3<f32>, AttributionError> {
+    let maps = maps.into_iter().next().filter(|maps| !maps.is_empty());
+    maps.map(|maps| maps.index_axis_move(Axis(0), 0)).ok_or(AttributionError::NoLayer)
+}
+
+#[cfg(test)]
+mod tests;

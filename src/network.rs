@@ -1,5 +1,337 @@
-//! A model that can be asked.
+//! A network that can be asked: what does it say to this picture, and how does that change with its input or its layers?
 //!
-//! Owns the sessions. Must not know about terminals.
+//! Owns the engine, the model and the sessions that questions need, made when they are first needed and kept. Must not
+//! know what the answers are used for.
 
+use std::sync::Arc;
+
+use ndarray::{Array2, Array4};
+
+use crate::attribution::{Of, Target};
+use crate::autodiff::{AutodiffError, Observations};
+use crate::engine::{Cancel, Engine, EngineError, Session, Value};
+use crate::model::card::Card;
+use crate::model::head::{self, Head};
+use crate::model::labels::Labels;
+use crate::model::layers::{self, Layer};
+use crate::model::near::{near, suggestion};
+use crate::model::preprocess::Preprocess;
+use crate::model::settings::{self, ImageInput, Origins, Overrides, SettingsError};
+use crate::model::source::{Opened, Source, SourceError};
+use crate::onnx::{self, Model, OnnxError};
+
+mod batch;
 pub mod observe;
+pub mod prediction;
+mod sessions;
+
+pub use prediction::{Prediction, softmax};
+
+use sessions::GradientSessions;
+
+/// Why a network could not be opened or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The file or its card.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// What is assumed about it.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Its graph.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// Its gradient.
+    #[error(transparent)]
+    Autodiff(#[from] AutodiffError),
+    /// The runtime.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The output is not one score a class.
+    #[error("the output `{output}` has shape {shape:?}, not [batch, classes]: this network is no classifier")]
+    NoClasses {
+        /// Name of the output.
+        output: String,
+        /// Its shape for a batch of one.
+        shape: Vec<usize>,
+    },
+    /// No layer has that name.
+    #[error("there is no layer `{name}`{}; `lensor layers` lists all {count}", suggestion(close))]
+    UnknownLayer {
+        /// The name or index asked for.
+        name: String,
+        /// Names close to it.
+        close: Vec<String>,
+        /// Number of layers.
+        count: usize,
+    },
+    /// A batch of the wrong shape.
+    #[error("the network takes [batch, {}, {}, {}], it was given {given:?}", expected[0], expected[1], expected[2])]
+    Shape {
+        /// Shape that was given.
+        given: Vec<usize>,
+        /// Channels, height, width.
+        expected: [usize; 3],
+    },
+    /// A class that does not exist.
+    #[error("there is no class {class}: the network has {classes} classes")]
+    NoSuchClass {
+        /// The class asked for.
+        class: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+}
+
+/// What the network says to a batch of pictures.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// `[batch, classes]`.
+    pub logits: Array2<f32>,
+    /// Feature maps of the layers asked for, each `[batch, channels, height, width]`.
+    pub activations: Vec<Array4<f32>>,
+}
+
+/// With respect to what a gradient is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At<'a> {
+    /// The preprocessed input.
+    Input,
+    /// The feature maps of these layers.
+    Layers(&'a [usize]),
+}
+
+/// The gradient of a score.
+#[derive(Clone, Debug)]
+pub struct Gradients {
+    /// `[batch, classes]`.
+    pub logits: Array2<f32>,
+    /// The gradient at the input or at each layer asked for, in the shape of that tensor.
+    pub gradients: Vec<Array4<f32>>,
+    /// Feature maps of the layers asked for; empty for the input.
+    pub activations: Vec<Array4<f32>>,
+}
+
+/// A network on an engine.
+pub struct Network {
+    engine: Arc<dyn Engine>,
+    model: Model,
+    input: ImageInput,
+    logits: String,
+    classes: usize,
+    card: Card,
+    origins: Origins,
+    labels: Labels,
+    preprocess: Preprocess,
+    layers: Vec<Layer>,
+    head: Head,
+    forward: Box<dyn Session>,
+    gradients: GradientSessions,
+    observations: Option<Observations>,
+    one_by_one: bool,
+}
+
+impl Network {
+    /// Opens a network: reads it, loads it and runs it once on nothing to learn the sizes of its layers.
+    pub fn open(source: &Source, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
+        Self::load(source.open()?, engine, overrides)
+    }
+
+    /// As [`Network::open`], for a network that was read already.
+    pub fn load(opened: Opened, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
+        let model = opened.model.clone();
+        let graph = model.graph();
+        let input = ImageInput::find(graph)?;
+        if let Some(batch) = input.batch {
+            return Err(SettingsError::FixedBatch { batch }.into());
+        }
+        let logits = onnx::surgery::logits(&model).map(|logits| logits.name).unwrap_or_default();
+        let pooled = head::pooled(graph, &logits);
+        let found = layers::find(graph, &input.name, &logits, pooled);
+
+        let mut exposed: Vec<&str> = vec![&logits];
+        exposed.extend(found.iter().map(|layer| layer.tensor.as_str()));
+        let mut forward = engine.load(&onnx::tap::expose(&model, &exposed), model.folder())?;
+        let [height, width] = input.size(opened.card.as_ref().map(|(card, _)| card));
+        let zeros = Value::from(Array4::<f32>::zeros((1, input.channels, height, width)));
+        let values = forward.run(&[(&input.name, &zeros)], &exposed, &Cancel::new())?;
+        let shape = |tensor: &str| {
+            let at = exposed.iter().position(|name| *name == tensor)?;
+            values.get(at).map(|value| value.shape().to_vec())
+        };
+        let scores = shape(&logits).unwrap_or_default();
+        let classes = scores.iter().skip(1).product();
+        if scores.first() != Some(&1)
+            || scores.len() < 2
+            || scores.iter().skip(2).any(|side| *side != 1)
+            || classes == 0
+        {
+            return Err(NetworkError::NoClasses { output: logits, shape: scores });
+        }
+        let head = head::find(graph, &logits, shape)?;
+        let layers = layers::measured(found.clone(), shape);
+
+        let settled = settings::settle(&opened, &input, classes, overrides)?;
+        let preprocess = Preprocess::from(&settled.card);
+        let (card, origins, labels) = (settled.card, settled.origins, settled.labels);
+        let gradients = GradientSessions::default();
+        Ok(Self {
+            engine,
+            model,
+            input,
+            logits,
+            classes,
+            card,
+            origins,
+            labels,
+            preprocess,
+            layers,
+            head,
+            forward,
+            gradients,
+            observations: None,
+            one_by_one: false,
+        })
+    }
+
+    /// The card, found or made up.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// Where its settings came from.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// Names of the classes.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The layers, in the order in which they are computed.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// How the last feature maps become logits.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// How pictures are prepared.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+
+    /// What it runs on.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// The layer called `name`, or with that index.
+    pub fn layer(&self, name: &str) -> Result<usize, NetworkError> {
+        let by_name = self.layers.iter().position(|layer| layer.name == name);
+        let by_index = || name.parse().ok().filter(|index| *index < self.layers.len());
+        by_name.or_else(by_index).ok_or_else(|| NetworkError::UnknownLayer {
+            name: name.to_owned(),
+            close: near(name, self.layers.iter().map(|layer| layer.name.as_str())),
+            count: self.layers.len(),
+        })
+    }
+
+    /// The layer that Grad-CAM looks at unless told otherwise; `None` for a network without feature maps.
+    pub fn default_layer(&self) -> Option<usize> {
+        let class_maps = if let Head::ConvGap { maps, .. } = &self.head { Some(maps.as_str()) } else { None };
+        layers::default(&self.layers, class_maps)
+    }
+
+    /// The layer that the head pools, if it is a head that CAM knows.
+    pub fn pooled_layer(&self) -> Option<usize> {
+        let features = self.head.features()?;
+        self.layers.iter().position(|layer| layer.tensor == features)
+    }
+
+    /// Fails for a class that the network does not have.
+    pub fn check_class(&self, class: usize) -> Result<(), NetworkError> {
+        let classes = self.classes;
+        (class < classes).then_some(()).ok_or(NetworkError::NoSuchClass { class, classes })
+    }
+
+    /// Runs a batch `[batch, C, H, W]` of prepared pictures and keeps the feature maps of some layers.
+    pub fn forward(&mut self, x: &Array4<f32>, layers: &[usize], cancel: &Cancel) -> Result<Forward, NetworkError> {
+        self.check(x)?;
+        let mut wanted = vec![self.logits.as_str()];
+        wanted.extend(tensors(&self.layers, layers)?);
+        let (session, input) = (&mut self.forward, &self.input.name);
+        let run = |part: &Value, _| session.run(&[(input, part)], &wanted, cancel);
+        let mut values = batch::run(&mut self.one_by_one, x, run)?.into_iter();
+        let logits = batch::rows(values.next(), self.classes)?;
+        let activations = values.map(batch::maps).collect::<Result<_, _>>()?;
+        Ok(Forward { logits, activations })
+    }
+
+    /// Runs a batch `[batch, C, H, W]` and the gradient of one target a picture.
+    pub fn gradient(
+        &mut self,
+        x: &Array4<f32>,
+        targets: &[Target],
+        at: At<'_>,
+        cancel: &Cancel,
+    ) -> Result<Gradients, NetworkError> {
+        self.check(x)?;
+        if targets.len() != x.dim().0 {
+            return Err(NetworkError::Shape { given: vec![targets.len()], expected: self.preprocess.shape() });
+        }
+        let seeds = self.seeds(targets)?;
+        if self.observations.is_none() {
+            let [channels, height, width] = self.preprocess.shape();
+            let shape = [1, channels, height, width];
+            self.observations = Some(observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?);
+        }
+        let observations = self.observations.get_or_insert_default();
+        let (wrt, taps) = match at {
+            At::Input => (vec![self.input.name.as_str()], Vec::new()),
+            At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
+        };
+        let session = self.gradients.get(&self.model, &*self.engine, observations, &self.logits, &wrt, &taps)?;
+        let run = |part: &Value, rows| session.run((&self.input.name, part), &seeds, rows, &wrt, &taps, cancel);
+        let mut values = batch::run(&mut self.one_by_one, x, run)?.into_iter();
+        let logits = batch::rows(values.next(), self.classes)?;
+        let mut gradients = values.map(batch::maps).collect::<Result<Vec<_>, _>>()?;
+        let activations = gradients.split_off(wrt.len());
+        Ok(Gradients { logits, gradients, activations })
+    }
+
+    fn check(&self, x: &Array4<f32>) -> Result<(), NetworkError> {
+        let expected = self.preprocess.shape();
+        let fits = x.shape()[1..] == expected && x.dim().0 > 0;
+        fits.then_some(()).ok_or_else(|| NetworkError::Shape { given: x.shape().to_vec(), expected })
+    }
+
+    /// What starts the backward pass, for logits and for probabilities, each `[batch, classes]`.
+    fn seeds(&self, targets: &[Target]) -> Result<[Array2<f32>; 2], NetworkError> {
+        let mut seeds = [0, 1].map(|_| Array2::zeros((targets.len(), self.classes)));
+        for (row, target) in targets.iter().enumerate() {
+            self.check_class(target.class)?;
+            seeds[usize::from(target.of == Of::Probability)][[row, target.class]] = 1.0;
+        }
+        Ok(seeds)
+    }
+}
+
+/// The tensors of some layers.
+fn tensors<'a>(all: &'a [Layer], layers: &[usize]) -> Result<Vec<&'a str>, NetworkError> {
+    let unknown =
+        |index: usize| NetworkError::UnknownLayer { name: index.to_string(), close: vec![], count: all.len() };
+    let tensor = |index: &usize| all.get(*index).map(|layer| layer.tensor.as_str()).ok_or_else(|| unknown(*index));
+    layers.iter().map(tensor).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Integrated Gradients (Sundararajan et al. 2017): the gradients along a straight path from a baseline to the picture.
+
+use std::sync::Arc;
+
+use ndarray::{Array3, Array4, ArrayView1, Axis, Slice, stack};
+
+use crate::engine::{Cancel, EngineError};
+use crate::network::prediction::{predicted, score, softmax};
+use crate::network::{At, Gradients, Network, NetworkError};
+
+use super::quadrature::Node;
+use super::{
+    AlphaPath, Attribution, AttributionError, Completeness, MethodId, Partial, Progress, Question, Raw, Target,
+};
+
+/// Most memory that the gradients of all steps may take, in bytes: they are kept to be looked at.
+const PATH_MEMORY: usize = 1 << 30;
+
+/// Memory that the feature maps of one run may take, in bytes.
+const BATCH_MEMORY: usize = 256 << 20;
+
+/// Largest batch: beyond it the runtime gains nothing and a cancel is felt later.
+const LARGEST_BATCH: usize = 8;
+
+/// (x − x′) ⊙ Σ_i w_i ∂F(x′ + α_i (x − x′))/∂x, step by step in batches; `progress` gets the running sum after each.
+/// When it is cancelled after some steps, the sum of those is returned with `done` < `total`.
+pub(super) fn explain(
+    network: &mut Network,
+    question: &Question<'_>,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Attribution, AttributionError> {
+    let parameters = question.parameters;
+    let input = question.input;
+    let most = PATH_MEMORY / (size_of::<f32>() * input.len().max(1));
+    if parameters.steps == 0 || parameters.steps > most {
+        return Err(AttributionError::Steps { steps: parameters.steps, most });
+    }
+    let baseline = parameters.baseline.make(input, network.preprocess(), parameters.seed);
+    let name = || AttributionError::BaselineShape { name: parameters.baseline.name().to_owned() };
+    let baseline = baseline.ok_or_else(name)?;
+
+    let ends = stack(Axis(0), &[input.view(), baseline.view()]).map_err(|_| name())?;
+    let ends = network.forward(&ends, &[], cancel)?.logits;
+    let target = Target { class: question.class.unwrap_or_else(|| predicted(ends.row(0))), of: question.of };
+    let difference = f64::from(score(ends.row(0), target)) - f64::from(score(ends.row(1), target));
+
+    let nodes = parameters.quadrature.nodes(parameters.steps);
+    let mut sum = RunningSum::new(input, &baseline, target, difference, nodes.len());
+    let batch = parameters.batch.unwrap_or_else(|| batch(network)).max(1);
+    for nodes in nodes.chunks(batch) {
+        let x = sum.interpolated(nodes);
+        match network.gradient(&x, &vec![target; nodes.len()], At::Input, cancel) {
+            Err(NetworkError::Engine(EngineError::Cancelled)) if sum.done > 0 => break,
+            answer => sum.add(nodes, &answer?),
+        }
+        progress(Progress { done: sum.done, total: parameters.steps, partial: Some(sum.partial()) });
+    }
+    Ok(sum.finish(parameters.steps, ends.row(0)))
+}
+
+/// How many steps to run at once.
+fn batch(network: &Network) -> usize {
+    let floats: usize = network.layers().iter().map(|layer| layer.channels * layer.height * layer.width).sum();
+    // Every feature map is kept with its gradient until the backward pass has used it.
+    let one = 2 * size_of::<f32>() * floats.max(1);
+    (BATCH_MEMORY / one).clamp(1, LARGEST_BATCH)
+}
+
+struct RunningSum {
+    target: Target,
+    difference: f64,
+    input: Arc<Array3<f32>>,
+    baseline: Arc<Array3<f32>>,
+    /// x − x′.
+    direction: Array3<f32>,
+    /// Σ w g so far.
+    weighted: Array3<f64>,
+    gradients: Array4<f32>,
+    nodes: Vec<Node>,
+    scores: Vec<f32>,
+    probabilities: Vec<f32>,
+    done: usize,
+}
+
+impl RunningSum {
+    fn new(input: &Array3<f32>, baseline: &Array3<f32>, target: Target, difference: f64, steps: usize) -> Self {
+        let (channels, height, width) = input.dim();
+        Self {
+            target,
+            difference,
+            direction: input - baseline,
+            input: Arc::new(input.clone()),
+            baseline: Arc::new(baseline.clone()),
+            weighted: Array3::zeros(input.dim()),
+            gradients: Array4::zeros((steps, channels, height, width)),
+            nodes: Vec::with_capacity(steps),
+            scores: Vec::with_capacity(steps),
+            probabilities: Vec::with_capacity(steps),
+            done: 0,
+        }
+    }
+
+    /// The pictures at some places on the path, `[places, C, H, W]`.
+    fn interpolated(&self, nodes: &[Node]) -> Array4<f32> {
+        let (channels, height, width) = self.input.dim();
+        let mut pictures = Array4::zeros((nodes.len(), channels, height, width));
+        for (mut picture, node) in pictures.outer_iter_mut().zip(nodes) {
+            picture.assign(&self.baseline);
+            picture.scaled_add(node.alpha as f32, &self.direction);
+        }
+        pictures
+    }
+
+    fn add(&mut self, nodes: &[Node], answer: &Gradients) {
+        let Some(gradients) = answer.gradients.first() else { return };
+        for ((gradient, logits), node) in gradients.outer_iter().zip(answer.logits.outer_iter()).zip(nodes) {
+            self.weighted.zip_mut_with(&gradient, |sum, value| *sum += node.weight * f64::from(*value));
+            self.scores.push(score(logits, self.target));
+            self.probabilities.push(softmax(logits).get(self.target.class).copied().unwrap_or(f32::NAN));
+            self.nodes.push(*node);
+        }
+        let rows = Slice::from(self.done..self.done + nodes.len());
+        self.gradients.slice_axis_mut(Axis(0), rows).assign(gradients);
+        self.done += nodes.len();
+    }
+
+    fn partial(&self) -> Partial {
+        let mut raw = self.direction.clone();
+        let mut sum = 0.0;
+        raw.zip_mut_with(&self.weighted, |value, weighted| {
+            let product = f64::from(*value) * weighted;
+            sum += product;
+            *value = product as f32;
+        });
+        Partial { raw: Raw::Input(raw), completeness: Completeness { sum, difference: self.difference } }
+    }
+
+    fn finish(mut self, total: usize, logits: ArrayView1<'_, f32>) -> Attribution {
+        let Partial { raw, completeness } = self.partial();
+        self.gradients.slice_axis_inplace(Axis(0), Slice::from(..self.done));
+        let path = AlphaPath {
+            alphas: self.nodes.iter().map(|node| node.alpha as f32).collect(),
+            weights: self.nodes.iter().map(|node| node.weight as f32).collect(),
+            scores: self.scores,
+            probabilities: self.probabilities,
+            gradients: Arc::new(self.gradients),
+            input: self.input,
+            baseline: self.baseline,
+        };
+        Attribution {
+            method: MethodId::IntegratedGradients,
+            target: self.target,
+            layer: None,
+            raw,
+            score: score(logits, self.target),
+            logits: logits.to_vec(),
+            completeness: Some(completeness),
+            path: Some(path),
+            done: self.done,
+            total,
+        }
+    }
+}

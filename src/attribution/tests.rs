@@ -1,0 +1,295 @@
+//! The five methods on networks small enough to know the answer.
+
+use ndarray::{Array, ArrayView, Axis, Dimension};
+
+use super::*;
+use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
+use crate::model::layers::Layer;
+use crate::model::settings::Overrides;
+use crate::model::source::Opened;
+use crate::onnx::Model;
+use golden::Figures;
+
+mod golden;
+
+fn network(model: Vec<u8>) -> Network {
+    let model = Model::from_bytes(model, None).unwrap();
+    let opened = Opened { name: "tiny".to_owned(), model, card: None };
+    Network::load(opened, engine(), &Overrides::default()).unwrap()
+}
+
+fn picture() -> Array3<f32> {
+    sine((3, 16, 16), [1.0, 0.37, 0.2])
+}
+
+fn tiny() -> [Network; 2] {
+    [tiny_a(), tiny_b()].map(network)
+}
+
+/// Parameters with the baseline 0.
+fn from_zero() -> Parameters {
+    Parameters { baseline: Baseline::Mean, ..Parameters::default() }
+}
+
+fn ask(network: &mut Network, method: MethodId, of: Of, parameters: &Parameters) -> Attribution {
+    let input = picture();
+    let question = Question { input: &input, class: None, of, layer: None, parameters };
+    explain(network, method, &question, &Cancel::new(), &mut |_| {}).unwrap()
+}
+
+fn input_map(attribution: &Attribution) -> &Array3<f32> {
+    let Raw::Input(map) = &attribution.raw else { panic!("a map of the input was expected") };
+    map
+}
+
+fn layer_map(attribution: &Attribution) -> &Array2<f32> {
+    let Raw::Layer(map) = &attribution.raw else { panic!("a map of a layer was expected") };
+    map
+}
+
+/// `factor` is what the figures have to be multiplied with.
+fn check<D: Dimension>(map: ArrayView<'_, f32, D>, figures: &Figures, factor: f64) {
+    let flat: Vec<f64> = map.iter().map(|value| f64::from(*value)).collect();
+    let abs_sum: f64 = flat.iter().map(|value| value.abs()).sum();
+    let l2 = flat.iter().map(|value| value * value).sum::<f64>().sqrt();
+    approx::assert_relative_eq!(abs_sum, factor * figures.abs_sum, max_relative = 1e-4);
+    approx::assert_relative_eq!(l2, factor * figures.l2, max_relative = 1e-4);
+    approx::assert_abs_diff_eq!(flat.iter().sum::<f64>(), factor * figures.sum, epsilon = 1e-6 * abs_sum.max(1.0));
+    let last = flat.len() - 1;
+    for (index, value) in [0, flat.len() / 4, flat.len() / 2, 3 * flat.len() / 4, last].into_iter().zip(figures.at) {
+        approx::assert_abs_diff_eq!(flat[index], factor * value, epsilon = 1e-6);
+    }
+}
+
+fn same<D: Dimension>(a: &Array<f32, D>, b: &Array<f32, D>, epsilon: f32) {
+    assert_eq!(a.dim(), b.dim());
+    a.iter().zip(b).for_each(|(a, b)| approx::assert_abs_diff_eq!(*a, *b, epsilon = epsilon));
+}
+
+#[test]
+fn gradients_match_captum() {
+    for (at, mut network) in tiny().into_iter().enumerate() {
+        let gradient = ask(&mut network, MethodId::Gradient, Of::Logit, &from_zero());
+        assert_eq!(gradient.target.class, [2, 0][at]);
+        check(input_map(&gradient).view(), &golden::GRADIENT[at], 1.0);
+        let of_probability = ask(&mut network, MethodId::Gradient, Of::Probability, &from_zero());
+        check(input_map(&of_probability).view(), &golden::GRADIENT_OF_PROBABILITY[at], 1.0);
+        let product = ask(&mut network, MethodId::GradientInput, Of::Logit, &from_zero());
+        check(input_map(&product).view(), &golden::GRADIENT_INPUT[at], 1.0);
+    }
+}
+
+#[test]
+fn integrated_gradients_match_captum_for_every_rule() {
+    for (at, mut network) in tiny().into_iter().enumerate() {
+        for (rule, expected) in Quadrature::ALL.iter().zip(&golden::INTEGRATED) {
+            let parameters = Parameters { quadrature: *rule, ..from_zero() };
+            let answer = ask(&mut network, MethodId::IntegratedGradients, Of::Logit, &parameters);
+            // Captum's trapezoid weights add up to 49/50.
+            let factor = if *rule == Quadrature::Trapezoid { 50.0 / 49.0 } else { 1.0 };
+            check(input_map(&answer).view(), &expected.map[at], factor);
+            if factor == 1.0 {
+                let residual = answer.completeness.unwrap().residual();
+                approx::assert_abs_diff_eq!(residual, expected.delta[at], epsilon = 1e-6);
+            }
+        }
+        let input = Arc::new(Array3::ones((3, 16, 16)));
+        let parameters =
+            Parameters { baseline: Baseline::Picture { name: "ones".to_owned(), input }, ..Parameters::default() };
+        let answer = ask(&mut network, MethodId::IntegratedGradients, Of::Logit, &parameters);
+        check(input_map(&answer).view(), &golden::INTEGRATED_FROM_ONES.map[at], 1.0);
+        let residual = answer.completeness.unwrap().residual();
+        approx::assert_abs_diff_eq!(residual, golden::INTEGRATED_FROM_ONES.delta[at], epsilon = 1e-6);
+    }
+}
+
+#[test]
+fn grad_cam_matches_captum_before_and_after_the_relu() {
+    for (at, mut network) in tiny().into_iter().enumerate() {
+        let target = Target { class: [2, 0][at], of: Of::Logit };
+        let layer = network.layer("conv2").unwrap();
+        assert_eq!(network.default_layer(), Some(layer));
+        let (maps, _) = grad_cam::signed(&mut network, &picture(), target, &[layer], &Cancel::new()).unwrap();
+        check(maps[0].view(), &golden::LAYER_GRAD_CAM[at], 1.0);
+        let answer = ask(&mut network, MethodId::GradCam, Of::Logit, &from_zero());
+        check(layer_map(&answer).view(), &golden::LAYER_GRAD_CAM_RELU[at], 1.0);
+    }
+}
+
+#[test]
+fn without_a_backward_pass_grad_cam_is_the_same_also_of_a_probability() {
+    let mut network = network(tiny_a());
+    for of in [Of::Logit, Of::Probability] {
+        let layer = network.pooled_layer().unwrap();
+        let target = Target { class: 2, of };
+        let slow = grad_cam::at_layers(&mut network, &picture(), target, &[layer], &Cancel::new()).unwrap();
+        let fast = ask(&mut network, MethodId::GradCam, of, &from_zero());
+        same(layer_map(&fast), &slow[0], 1e-7);
+    }
+}
+
+#[test]
+fn several_layers_at_once_are_the_layers_one_by_one() {
+    let mut network = network(tiny_b());
+    let layers: Vec<usize> = (0..network.layers().len()).collect();
+    let target = Target { class: 1, of: Of::Logit };
+    let together = grad_cam::at_layers(&mut network, &picture(), target, &layers, &Cancel::new()).unwrap();
+    assert_eq!(together.len(), 4, "two convolutions and two pools");
+    let mut fresh = self::network(tiny_b());
+    for (layer, map) in layers.iter().zip(&together) {
+        let alone = grad_cam::at_layers(&mut fresh, &picture(), target, &[*layer], &Cancel::new()).unwrap();
+        same(&alone[0], map, 1e-7);
+        let Layer { height, width, .. } = fresh.layers()[*layer];
+        assert_eq!(map.dim(), (height, width));
+    }
+}
+
+#[test]
+fn cam_averages_to_the_logit_and_is_grad_cam_times_the_pixels() {
+    let mut network = network(tiny_a());
+    let cam = ask(&mut network, MethodId::Cam, Of::Logit, &from_zero());
+    let map = layer_map(&cam);
+    let bias = 0.05 * (1.1f32 * 2.0 + 0.9).sin();
+    approx::assert_abs_diff_eq!(map.mean().unwrap() + bias, cam.score, epsilon = 1e-6);
+    let target = Target { class: 2, of: Of::Logit };
+    let layer = cam.layer.unwrap();
+    let (grad_cam, _) = grad_cam::signed(&mut network, &picture(), target, &[layer], &Cancel::new()).unwrap();
+    same(map, &(&grad_cam[0] * map.len() as f32), 1e-6);
+    let parameters = Parameters { cam_relu: true, ..from_zero() };
+    let cut = ask(&mut network, MethodId::Cam, Of::Logit, &parameters);
+    ndarray::Zip::from(layer_map(&cut)).and(map).for_each(|cut, map| assert!(*cut >= 0.0 && cut >= map));
+}
+
+#[test]
+fn cam_says_what_the_head_is_where_it_cannot_work() {
+    let mut network = network(tiny_b());
+    let parameters = Parameters::default();
+    let input = picture();
+    let question = Question { input: &input, class: None, of: Of::Logit, layer: None, parameters: &parameters };
+    let error = explain(&mut network, MethodId::Cam, &question, &Cancel::new(), &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("head is Flatten → Gemm → Relu → Gemm"), "{error}");
+}
+
+/// The lecture's f(x, y) = 5x + y², with x and y the two pixels of a grey picture and a second class that is always 0.
+fn toy() -> Network {
+    let mut b = with_input([1, 1, 2]);
+    b.named_node("Mul", &["x", "x"], &["square"], &[]);
+    b.named_floats("to_x", ndarray::arr2(&[[5.0f32, 0.0], [0.0, 0.0]]).view());
+    b.named_floats("to_y", ndarray::arr2(&[[0.0f32, 0.0], [1.0, 0.0]]).view());
+    b.named_node("Flatten", &["x"], &["flat"], &[]);
+    b.named_node("Flatten", &["square"], &["flat_square"], &[]);
+    b.named_node("Gemm", &["flat", "to_x"], &["linear"], &[]);
+    b.named_node("Gemm", &["flat_square", "to_y"], &["quadratic"], &[]);
+    b.named_node("Add", &["linear", "quadratic"], &["f"], &[]);
+    b.output("f");
+    network(b.into_model(16))
+}
+
+#[test]
+fn the_lectures_toy_function_has_the_lectures_answers() {
+    let mut network = toy();
+    let parameters = from_zero();
+    let mut ask = |method, x: [f32; 2]| {
+        let input = Array3::from_shape_vec((1, 1, 2), x.to_vec()).unwrap();
+        let question = Question { input: &input, class: Some(0), of: Of::Logit, layer: None, parameters: &parameters };
+        let answer = explain(&mut network, method, &question, &Cancel::new(), &mut |_| {}).unwrap();
+        let map = input_map(&answer);
+        [map[[0, 0, 0]], map[[0, 0, 1]]]
+    };
+    let near = |found: [f32; 2], expected: [f32; 2]| {
+        for (found, expected) in found.into_iter().zip(expected) {
+            approx::assert_abs_diff_eq!(found, expected, epsilon = 2e-4);
+        }
+    };
+    near(ask(MethodId::Gradient, [100.0, 5.0]), [5.0, 10.0]);
+    near(ask(MethodId::GradientInput, [100.0, 5.0]), [500.0, 50.0]);
+    near(ask(MethodId::GradientInput, [0.0, 5.0]), [0.0, 50.0]);
+    near(ask(MethodId::IntegratedGradients, [100.0, 5.0]), [500.0, 25.0]);
+    near(ask(MethodId::IntegratedGradients, [0.0, 5.0]), [0.0, 25.0]);
+}
+
+#[test]
+fn on_a_linear_network_integrated_gradients_are_gradient_times_input() {
+    let mut b = with_input([3, 16, 16]);
+    b.named_floats("w", sine((768, 4), [0.1, 0.7, 0.3]).view());
+    b.named_node("Flatten", &["x"], &["flat"], &[]);
+    b.named_node("Gemm", &["flat", "w"], &["logits"], &[]);
+    b.output("logits");
+    let mut network = network(b.into_model(16));
+    let product = ask(&mut network, MethodId::GradientInput, Of::Logit, &from_zero());
+    let path = ask(&mut network, MethodId::IntegratedGradients, Of::Logit, &Parameters { steps: 3, ..from_zero() });
+    same(input_map(&path), input_map(&product), 1e-6);
+}
+
+#[test]
+fn the_path_keeps_what_each_step_saw_whatever_the_batch() {
+    let mut network = network(tiny_b());
+    let parameters = |batch| Parameters { steps: 7, batch: Some(batch), ..Parameters::default() };
+    let answers =
+        [1, 3, 7].map(|batch| ask(&mut network, MethodId::IntegratedGradients, Of::Logit, &parameters(batch)));
+    for other in &answers[1..] {
+        same(input_map(&answers[0]), input_map(other), 1e-7);
+    }
+    let path = answers[1].path.as_ref().unwrap();
+    assert_eq!((path.alphas.len(), path.gradients.dim()), (7, (7, 3, 16, 16)));
+    // The weighted gradients of the steps are the attribution.
+    let mut sum = Array3::<f32>::zeros((3, 16, 16));
+    for (step, gradient) in path.gradients.outer_iter().enumerate() {
+        sum.scaled_add(path.weights[step], &gradient);
+    }
+    sum *= &(&*path.input - &*path.baseline);
+    same(&sum, input_map(&answers[1]), 1e-6);
+    // Each score is the network's answer to the interpolated picture.
+    for step in [0, 3, 6] {
+        let x = path.interpolated(step).insert_axis(Axis(0));
+        let logits = network.forward(&x, &[], &Cancel::new()).unwrap().logits;
+        approx::assert_abs_diff_eq!(path.scores[step], logits[[0, 0]], epsilon = 1e-6);
+        let p = crate::network::softmax(logits.row(0));
+        approx::assert_abs_diff_eq!(path.probabilities[step], p[0], epsilon = 1e-6);
+    }
+}
+
+#[test]
+fn the_sum_streams_and_a_cancel_keeps_what_is_done() {
+    let mut network = network(tiny_a());
+    let parameters = Parameters { steps: 12, batch: Some(4), ..Parameters::default() };
+    let input = picture();
+    let question =
+        Question { input: &input, class: Some(1), of: Of::Probability, layer: None, parameters: &parameters };
+    let cancel = Cancel::new();
+    let mut seen = Vec::new();
+    let mut last = None;
+    let answer = explain(&mut network, MethodId::IntegratedGradients, &question, &cancel, &mut |progress| {
+        seen.push(progress.done);
+        last = progress.partial;
+        if progress.done == 8 {
+            cancel.cancel();
+        }
+    })
+    .unwrap();
+    assert_eq!(seen, [4, 8]);
+    assert_eq!((answer.done, answer.total), (8, 12));
+    assert_eq!(answer.path.as_ref().unwrap().gradients.dim().0, 8);
+    assert_eq!(last.unwrap().raw, answer.raw);
+    let error = explain(&mut network, MethodId::Gradient, &question, &cancel, &mut |_| {}).unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+}
+
+#[test]
+fn impossible_questions_are_refused() {
+    let mut network = network(tiny_a());
+    let input = picture();
+    let mut ask = |parameters: &Parameters, class| {
+        let question = Question { input: &input, class, of: Of::Logit, layer: None, parameters };
+        explain(&mut network, MethodId::IntegratedGradients, &question, &Cancel::new(), &mut |_| {}).unwrap_err()
+    };
+    for steps in [0, usize::MAX] {
+        let error = ask(&Parameters { steps, ..Parameters::default() }, None);
+        assert!(matches!(error, AttributionError::Steps { .. }), "{error}");
+    }
+    let other = Baseline::Picture { name: "small".to_owned(), input: Arc::new(Array3::zeros((3, 8, 8))) };
+    let error = ask(&Parameters { baseline: other, ..Parameters::default() }, None);
+    assert!(matches!(error, AttributionError::BaselineShape { .. }), "{error}");
+    let error = ask(&Parameters::default(), Some(5));
+    assert!(matches!(error, AttributionError::Network(NetworkError::NoSuchClass { class: 5, classes: 5 })), "{error}");
+}

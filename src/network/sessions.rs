@@ -1,0 +1,97 @@
+//! Gradient sessions: one for each set of tensors asked about, kept while they are of use.
+
+use std::ops::Range;
+
+use ndarray::{Array2, s};
+
+use crate::autodiff::{self, Observations, Policy, Request};
+use crate::engine::{Cancel, Engine, EngineError, Session, Value};
+use crate::onnx::Model;
+
+use super::NetworkError;
+
+/// Most gradient sessions kept: each holds its own copy of the weights.
+const KEPT: usize = 4;
+
+/// The sessions, the one used last at the end.
+#[derive(Default)]
+pub(super) struct GradientSessions(Vec<GradientSession>);
+
+/// A session that gives gradients.
+pub(super) struct GradientSession {
+    session: Box<dyn Session>,
+    /// Names of the inputs that weigh logits and probabilities.
+    seeds: [String; 2],
+    logits: String,
+    /// Tensors and the outputs with their gradients.
+    gradients: Vec<(String, String)>,
+    /// Tensors and the outputs with their values.
+    taps: Vec<(String, String)>,
+}
+
+impl GradientSession {
+    fn serves(&self, wrt: &[&str], taps: &[&str]) -> bool {
+        let known = |known: &[(String, String)], asked: &[&str]| asked.iter().all(|name| output(known, name).is_some());
+        known(&self.gradients, wrt) && known(&self.taps, taps)
+    }
+
+    /// Runs some rows of a batch. The logits come first, then the gradients with respect to `wrt`, then `taps`.
+    pub(super) fn run(
+        &mut self,
+        input: (&str, &Value),
+        seeds: &[Array2<f32>; 2],
+        rows: Range<usize>,
+        wrt: &[&str],
+        taps: &[&str],
+        cancel: &Cancel,
+    ) -> Result<Vec<Value>, EngineError> {
+        let mut outputs = vec![self.logits.as_str()];
+        outputs.extend(wrt.iter().filter_map(|name| output(&self.gradients, name)));
+        outputs.extend(taps.iter().filter_map(|name| output(&self.taps, name)));
+        let [logit, probability] =
+            [0, 1].map(|which: usize| Value::from(seeds[which].slice(s![rows.clone(), ..]).to_owned()));
+        let inputs = [input, (&self.seeds[0], &logit), (&self.seeds[1], &probability)];
+        self.session.run(&inputs, &outputs, cancel)
+    }
+}
+
+fn output<'a>(known: &'a [(String, String)], tensor: &str) -> Option<&'a str> {
+    known.iter().find(|(name, _)| name == tensor).map(|(_, output)| output.as_str())
+}
+
+impl GradientSessions {
+    /// A session that gives the gradient with respect to `wrt` and the values of `taps`, made if there is none.
+    pub(super) fn get(
+        &mut self,
+        model: &Model,
+        engine: &dyn Engine,
+        observations: &Observations,
+        logits: &str,
+        wrt: &[&str],
+        taps: &[&str],
+    ) -> Result<&mut GradientSession, NetworkError> {
+        let session = match self.0.iter().position(|each| each.serves(wrt, taps)) {
+            Some(at) => self.0.remove(at),
+            None => {
+                let request = Request { logits, wrt, taps, policy: Policy::Gradient };
+                let made = autodiff::differentiate(model, observations, &request)?;
+                let session = engine.load(&made.bytes, model.folder())?;
+                let pairs =
+                    |names: &[&str], outputs: Vec<String>| names.iter().map(|n| (*n).to_owned()).zip(outputs).collect();
+                GradientSession {
+                    session,
+                    seeds: [made.seed_logit, made.seed_probability],
+                    logits: made.logits,
+                    gradients: pairs(wrt, made.gradients),
+                    taps: pairs(taps, made.taps),
+                }
+            }
+        };
+        if self.0.len() >= KEPT {
+            self.0.remove(0);
+        }
+        self.0.push(session);
+        let last = self.0.len() - 1;
+        Ok(&mut self.0[last])
+    }
+}

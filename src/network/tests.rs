@@ -1,0 +1,93 @@
+use ndarray::{Axis, s};
+
+use super::*;
+use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
+use crate::model::head::Head;
+use crate::onnx::build::Attr;
+
+fn open(model: Vec<u8>) -> Result<Network, NetworkError> {
+    let model = Model::from_bytes(model, None).unwrap();
+    Network::load(Opened { name: "tiny".to_owned(), model, card: None }, engine(), &Overrides::default())
+}
+
+fn pictures(count: usize) -> Array4<f32> {
+    sine((count, 3, 16, 16), [1.0, 0.37, 0.2])
+}
+
+fn target(class: usize) -> Target {
+    Target { class, of: Of::Logit }
+}
+
+#[test]
+fn it_knows_its_layers_head_and_classes() {
+    let network = open(tiny_a()).unwrap();
+    assert_eq!((network.classes(), network.labels().name(3).as_str()), (5, "class 3"));
+    let sizes: Vec<_> = network.layers().iter().map(|l| (l.name.as_str(), l.channels, l.height)).collect();
+    assert_eq!(sizes, [("conv1", 8, 16), ("maxpool", 8, 8), ("conv2", 12, 8)]);
+    assert!(matches!(network.head(), Head::GapLinear { .. }));
+    assert_eq!((network.layer("conv2").unwrap(), network.layer("2").unwrap()), (2, 2));
+    let error = network.layer("conv3").unwrap_err().to_string();
+    assert!(error.contains("did you mean") && error.contains("conv2"), "{error}");
+}
+
+#[test]
+fn a_batch_is_its_pictures_one_by_one() {
+    let mut network = open(tiny_b()).unwrap();
+    let (x, targets, layers) = (pictures(3), [target(0), target(4), target(2)], [0, 2]);
+    let together = network.gradient(&x, &targets, At::Layers(&layers), &Cancel::new()).unwrap();
+    let at_input = network.gradient(&x, &targets, At::Input, &Cancel::new()).unwrap();
+    let forward = network.forward(&x, &layers, &Cancel::new()).unwrap();
+    assert_eq!(forward.activations, together.activations);
+    for row in 0..3 {
+        let one = x.slice(s![row..row + 1, .., .., ..]).to_owned();
+        let alone = network.gradient(&one, &targets[row..row + 1], At::Layers(&layers), &Cancel::new()).unwrap();
+        let input = network.gradient(&one, &targets[row..row + 1], At::Input, &Cancel::new()).unwrap();
+        let pairs = together.gradients.iter().zip(&alone.gradients);
+        for (batch, alone) in pairs.chain(at_input.gradients.iter().zip(&input.gradients)) {
+            let difference = &batch.index_axis(Axis(0), row) - &alone.index_axis(Axis(0), 0);
+            assert!(difference.iter().all(|d| d.abs() < 1e-6));
+        }
+    }
+}
+
+/// A graph that says its batch is free and reshapes to a batch of one inside.
+#[test]
+fn a_graph_that_only_pretends_to_take_batches_is_run_picture_by_picture() {
+    let mut b = with_input([3, 16, 16]);
+    b.named_floats("w", sine((768, 4), [0.1, 0.7, 0.3]).view());
+    let shape = b.ints(&[1, 768]);
+    b.named_node("Reshape", &["x", &shape], &["flat"], &[]);
+    b.named_node("Gemm", &["flat", "w"], &["logits"], &[]);
+    b.output("logits");
+    let mut network = open(b.into_model(16)).unwrap();
+    let x = pictures(3);
+    let logits = network.forward(&x, &[], &Cancel::new()).unwrap().logits;
+    assert_eq!(logits.dim(), (3, 4));
+    let gradients = network.gradient(&x, &[target(1); 3], At::Input, &Cancel::new()).unwrap();
+    assert_eq!(gradients.gradients[0].dim(), (3, 3, 16, 16));
+    approx::assert_abs_diff_eq!(gradients.gradients[0][[2, 0, 0, 1]], 0.1 * (0.7f32 * 5.0 + 0.3).sin(), epsilon = 1e-6);
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let mut network = open(tiny_a()).unwrap();
+    let error = network.forward(&Array4::zeros((1, 3, 8, 8)), &[], &Cancel::new()).unwrap_err();
+    assert!(matches!(error, NetworkError::Shape { .. }), "{error}");
+    let error = network.forward(&Array4::zeros((0, 3, 16, 16)), &[], &Cancel::new()).unwrap_err();
+    assert!(matches!(error, NetworkError::Shape { .. }), "{error}");
+    let error = network.gradient(&pictures(1), &[target(5)], At::Input, &Cancel::new()).unwrap_err();
+    assert!(matches!(error, NetworkError::NoSuchClass { class: 5, .. }), "{error}");
+    let error = network.forward(&pictures(1), &[99], &Cancel::new()).unwrap_err();
+    assert!(matches!(error, NetworkError::UnknownLayer { .. }), "{error}");
+}
+
+#[test]
+fn a_network_that_is_no_image_classifier_is_refused_by_name() {
+    let mut b = with_input([3, 16, 16]);
+    b.named_node("MaxPool", &["x"], &["maps"], &[("kernel_shape", Attr::Ints(&[2, 2]))]);
+    b.output("maps");
+    let error = open(b.into_model(16)).err().unwrap();
+    assert!(matches!(error, NetworkError::NoClasses { .. }), "{error}");
+    let error = open(with_input([7, 16, 16]).into_model(16)).err().unwrap();
+    assert!(error.to_string().contains("[n, 7, 16, 16]"), "{error}");
+}
