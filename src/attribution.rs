@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3, Array4, Axis};
 
+use crate::choice::choice;
 use crate::engine::{Cancel, EngineError};
 use crate::network::{Network, NetworkError};
 
@@ -21,15 +22,16 @@ pub use baseline::Baseline;
 pub use method::MethodId;
 pub use quadrature::Quadrature;
 
-/// What the score is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Of {
-    /// The class's logit, before any softmax.
-    #[default]
-    Logit,
-    /// The class's softmax probability. Its gradient vanishes where the network is sure.
-    Probability,
+choice! {
+    /// What the score is.
+    #[derive(Default)]
+    pub enum Of {
+        /// The class's logit, before any softmax.
+        #[default]
+        Logit = "logit",
+        /// The class's softmax probability. Its gradient vanishes where the network is sure.
+        Probability = "probability",
+    }
 }
 
 /// The score that is explained.
@@ -86,6 +88,16 @@ pub struct AlphaPath {
 }
 
 impl AlphaPath {
+    /// The attribution after each step: (x − x′) ⊙ Σ w g over the steps so far, `[C, H, W]`.
+    pub fn sums(&self) -> impl ExactSizeIterator<Item = Array3<f32>> + '_ {
+        let direction = &*self.input - &*self.baseline;
+        let mut weighted = Array3::zeros(direction.dim());
+        self.gradients.outer_iter().zip(&self.weights).map(move |(gradient, weight)| {
+            weighted.scaled_add(*weight, &gradient);
+            &direction * &weighted
+        })
+    }
+
     /// The interpolated picture x′ + α(x − x′) of a step, `[C, H, W]`, preprocessed.
     pub fn interpolated(&self, step: usize) -> Array3<f32> {
         let alpha = self.alphas.get(step).copied().unwrap_or(1.0);
