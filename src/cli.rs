@@ -14,12 +14,28 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
 use crate::engine::{self, Cancel, Engine, OpenError};
+use crate::model::card::Resize;
+use crate::model::settings::Overrides;
+use crate::model::source::Source;
+use crate::network::Network;
 
+use progress::Progress;
+
+mod appearance;
+mod bar;
 mod completions;
 mod doctor;
+mod explain;
+mod files;
+mod inline;
 mod interrupt;
+mod layers;
 mod man;
+mod output;
+mod pictures;
 pub mod progress;
+mod question;
+mod report;
 mod runtime;
 
 /// A terminal microscope for convolutional networks: explains any ONNX CNN on your own pictures.
@@ -35,10 +51,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Completions(completions::Completions),
-    Man(man::Man),
+    Explain(Box<explain::Explain>),
+    Layers(layers::Layers),
     Runtime(runtime::Runtime),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Flags that every command takes.
@@ -47,6 +65,14 @@ pub struct Global {
     /// Network to explain [default: the bundled one]
     #[arg(long, global = true, value_name = "FILE")]
     pub model: Option<PathBuf>,
+
+    /// Class names, one a line [default: the network's own]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+
+    /// How pictures of another shape are fitted [default: as the network's card says]
+    #[arg(long, global = true, value_name = "HOW")]
+    pub resize: Option<Resize>,
 
     /// ONNX Runtime library to use [default: looked for, then fetched]
     #[arg(long, global = true, value_name = "FILE")]
@@ -85,6 +111,18 @@ impl Context {
     pub fn engine(&self, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Arc<dyn Engine>, OpenError> {
         let threads = self.global.threads.map(usize::from);
         engine::open(&self.global.search(), &self.global.device, threads, progress)
+    }
+
+    /// Opens the network asked for. What is wrong with its file is said before a runtime is looked for.
+    pub fn network(&self) -> Result<Network, Failure> {
+        let Some(path) = &self.global.model else {
+            return Err(Failure::Usage("which network? Name an ONNX file with --model FILE".to_owned()));
+        };
+        let opened = Source::File(path.clone()).open()?;
+        let mut progress = Progress::new();
+        let engine = self.engine(&mut |text, done| progress.report(text, done))?;
+        let overrides = Overrides { labels: self.global.labels.clone(), resize: self.global.resize };
+        Ok(Network::load(opened, engine, &overrides)?)
     }
 }
 
@@ -151,10 +189,12 @@ pub fn main() -> ExitCode {
 fn run(command: Option<Command>, context: &Context) -> Outcome {
     match command {
         None => Ok(ExitCode::SUCCESS),
-        Some(Command::Completions(args)) => completions::run(&args),
-        Some(Command::Man(args)) => man::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args, context),
+        Some(Command::Layers(args)) => layers::run(&args, context),
         Some(Command::Runtime(args)) => runtime::run(&args, context),
         Some(Command::Doctor(args)) => doctor::run(&args, context),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => man::run(&args),
     }
 }
 

@@ -33,6 +33,12 @@ pub enum ExportError {
         /// The file that was asked for.
         path: PathBuf,
     },
+    /// An animation of something that does not change.
+    #[error("{} shows a path from a baseline, which only integrated gradients have: choose another ending", path.display())]
+    NoPath {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
     /// Writing or encoding failed; a file that was there before is as it was.
     #[error("{} could not be written: {reason}", path.display())]
     Write {

@@ -1,0 +1,80 @@
+//! Where `--out` says that files go.
+
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::export::Format;
+
+/// Stands for the picture's name in `--out`.
+const NAME: &str = "{name}";
+
+/// What the `--out` flags ask for.
+#[derive(Debug)]
+pub struct Outputs(Vec<(PathBuf, Format)>);
+
+impl Outputs {
+    /// Reads the flags for so many pictures. A folder stands for `folder/{name}.png`; several pictures need either.
+    pub fn read(paths: &[PathBuf], pictures: usize) -> Result<Self, Failure> {
+        let usage = Failure::Usage;
+        let read = |path: &PathBuf| {
+            let path = if is_folder(path) { path.join(format!("{NAME}.png")) } else { path.clone() };
+            if pictures > 1 && !path.to_string_lossy().contains(NAME) {
+                let path = path.display();
+                return Err(usage(format!(
+                    "--out {path} names one file for {pictures} pictures: put {NAME} into it, or name a folder"
+                )));
+            }
+            let format = Format::of(&path).map_err(|error| usage(format!("--out: {error}")))?;
+            Ok((path, format))
+        };
+        paths.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The files for the picture called `name`.
+    pub fn files(&self, name: &str) -> Vec<(PathBuf, Format)> {
+        let fill = |path: &Path| PathBuf::from(path.to_string_lossy().replace(NAME, name));
+        self.0.iter().map(|(path, format)| (if has_name(path) { fill(path) } else { path.clone() }, *format)).collect()
+    }
+
+    /// Whether any file of this format is asked for.
+    pub fn has(&self, format: Format) -> bool {
+        self.0.iter().any(|(_, each)| *each == format)
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn has_name(path: &Path) -> bool {
+    path.to_string_lossy().contains(NAME)
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_and_folders_name_a_file_for_every_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = [folder.path().to_owned(), PathBuf::from("maps/{name}.npy"), PathBuf::from("new/")];
+        let outputs = Outputs::read(&paths, 2).unwrap();
+        let files: Vec<PathBuf> = outputs.files("zebra").into_iter().map(|(path, _)| path).collect();
+        assert_eq!(files, [folder.path().join("zebra.png"), "maps/zebra.npy".into(), "new/zebra.png".into()]);
+        assert!(outputs.has(Format::Npy) && !outputs.has(Format::Gif) && !outputs.is_empty());
+    }
+
+    #[test]
+    fn one_file_for_several_pictures_and_unknown_endings_are_wrong_usage() {
+        let read = |path: &str, pictures| Outputs::read(&[PathBuf::from(path)], pictures);
+        assert!(read("x.png", 1).is_ok());
+        let Err(Failure::Usage(message)) = read("x.png", 3) else { unreachable!() };
+        assert!(message.contains("x.png") && message.contains("{name}"), "{message}");
+        assert!(matches!(read("x.jpg", 1), Err(Failure::Usage(_))));
+    }
+}

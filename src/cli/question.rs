@@ -1,0 +1,114 @@
+//! Flags for what is asked: method, target, layer and the method's own settings.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::Failure;
+use crate::attribution::{Baseline, MethodId, Of, Parameters, Quadrature};
+use crate::model::picture::Picture;
+use crate::network::Network;
+
+/// What is asked about every picture.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Question")]
+pub struct QuestionFlags {
+    /// Method of attribution
+    #[arg(long, value_name = "NAME", default_value_t = MethodId::GradCam)]
+    method: MethodId,
+
+    /// Class to explain [default: the predicted one]
+    #[arg(long, value_name = "INDEX|LABEL")]
+    target: Option<String>,
+
+    /// Which score of that class
+    #[arg(long, value_name = "SCORE", default_value_t = Of::Logit)]
+    of: Of,
+
+    /// Layer that Grad-CAM looks at; `lensor layers` lists them [default: the last with feature maps]
+    #[arg(long, value_name = "NAME|INDEX")]
+    layer: Option<String>,
+
+    /// Integrated Gradients: places on the path
+    #[arg(long, value_name = "N", default_value_t = Parameters::default().steps)]
+    steps: usize,
+
+    /// Integrated Gradients: rule for the integral
+    #[arg(long, value_name = "RULE", default_value_t = Quadrature::GaussLegendre)]
+    quadrature: Quadrature,
+
+    /// Integrated Gradients: black, white, mean, random, blur or a picture
+    #[arg(long, value_name = "NAME|FILE", default_value = "black")]
+    baseline: String,
+
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = Parameters::default().seed)]
+    seed: u64,
+
+    /// CAM: cut each term off at 0 before adding up, as the lecture's code does
+    #[arg(long)]
+    cam_relu: bool,
+
+    /// Most pictures or steps in one run [default: as many as fit a modest share of memory]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    batch: Option<u16>,
+}
+
+/// What is asked, in the terms of one network.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The method.
+    pub method: MethodId,
+    /// The class; the predicted one where none is given.
+    pub class: Option<usize>,
+    /// Which score of it.
+    pub of: Of,
+    /// The layer; the method's own choice where none is given.
+    pub layer: Option<usize>,
+    /// Settings of the methods.
+    pub parameters: Parameters,
+}
+
+impl QuestionFlags {
+    /// Looks up names in the network. A name that it does not have is wrong usage.
+    pub fn ask(&self, network: &Network) -> Result<Asked, Failure> {
+        fn usage(flag: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Failure {
+            move |error| Failure::Usage(format!("{flag}: {error}"))
+        }
+        let class = self.target.as_deref().map(|query| network.labels().find(query));
+        let class = class.transpose().map_err(|error| usage("--target")(&error))?;
+        let layer = self.layer.as_deref().map(|name| network.layer(name));
+        let layer = layer.transpose().map_err(|error| usage("--layer")(&error))?;
+        if layer.is_some() && !self.method.takes_layer() {
+            return Err(Failure::Usage(format!(
+                "--layer: {} does not look at a layer that can be chosen",
+                self.method
+            )));
+        }
+        let parameters = Parameters {
+            steps: self.steps,
+            quadrature: self.quadrature,
+            baseline: baseline(&self.baseline, network)?,
+            seed: self.seed,
+            cam_relu: self.cam_relu,
+            batch: self.batch.map(usize::from),
+        };
+        Ok(Asked { method: self.method, class, of: self.of, layer, parameters })
+    }
+}
+
+/// A baseline by name, or a picture prepared as the network wants it.
+fn baseline(name: &str, network: &Network) -> Result<Baseline, Failure> {
+    if let Some(baseline) = Baseline::named(name) {
+        return Ok(baseline);
+    }
+    let path = PathBuf::from(name);
+    if !path.exists() {
+        let known = Baseline::ALL.map(|each| each.to_string()).join(", ");
+        return Err(Failure::Usage(format!("--baseline: {name} is neither a file nor one of {known}")));
+    }
+    let picture = Picture::open(&path)?;
+    let prepared = network.preprocess().prepare(&picture)?;
+    Ok(Baseline::Picture { name: name.to_owned(), input: Arc::new(prepared.input) })
+}
