@@ -55,6 +55,12 @@ pub enum NetworkError {
         /// Its shape for a batch of one.
         shape: Vec<usize>,
     },
+    /// The card names a tensor that does not exist.
+    #[error("the card's `output.logits` names `{name}`, but the network has no such tensor: correct the card")]
+    NoSuchTensor {
+        /// The name.
+        name: String,
+    },
     /// No layer has that name.
     #[error("there is no layer `{name}`{}; `lensor layers` lists all {count}", suggestion(close))]
     UnknownLayer {
@@ -145,7 +151,7 @@ impl Network {
         if let Some(batch) = input.batch {
             return Err(SettingsError::FixedBatch { batch }.into());
         }
-        let logits = onnx::surgery::logits(&model).map(|logits| logits.name).unwrap_or_default();
+        let logits = logits(&model, opened.card.as_ref().and_then(|(card, _)| card.output.logits.as_deref()))?;
         let pooled = head::pooled(graph, &logits);
         let found = layers::find(graph, &input.name, &logits, pooled);
 
@@ -322,6 +328,18 @@ impl Network {
             seeds[usize::from(target.of == Of::Probability)][[row, target.class]] = 1.0;
         }
         Ok(seeds)
+    }
+}
+
+/// The tensor with the classes' scores before any softmax: the one the card names, or the first output's.
+fn logits(model: &Model, named: Option<&str>) -> Result<String, NetworkError> {
+    match named {
+        Some(name) if model.graph().contains(name) => Ok(name.to_owned()),
+        Some(name) => Err(NetworkError::NoSuchTensor { name: name.to_owned() }),
+        None => {
+            let found = onnx::surgery::logits(model).map(|logits| logits.name);
+            found.ok_or_else(|| NetworkError::NoClasses { output: "none".to_owned(), shape: Vec::new() })
+        }
     }
 }
 

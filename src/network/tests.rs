@@ -3,6 +3,7 @@ use ndarray::{Axis, s};
 use super::*;
 use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
 use crate::model::head::Head;
+use crate::model::picture::Picture;
 use crate::onnx::build::Attr;
 
 fn open(model: Vec<u8>) -> Result<Network, NetworkError> {
@@ -90,4 +91,24 @@ fn a_network_that_is_no_image_classifier_is_refused_by_name() {
     assert!(matches!(error, NetworkError::NoClasses { .. }), "{error}");
     let error = open(with_input([7, 16, 16]).into_model(16)).err().unwrap();
     assert!(error.to_string().contains("[n, 7, 16, 16]"), "{error}");
+}
+
+/// SqueezeNet with its published weights on a photograph, where both lie beside the project.
+#[test]
+fn squeezenet_sees_a_zebra_in_the_zebra() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real");
+    let (file, photo) = (folder.join("squeezenet1_0.onnx"), folder.join("photos/n02391049_zebra.JPEG"));
+    if !file.exists() || !photo.exists() {
+        println!("skipped: {} is not there", folder.display());
+        return;
+    }
+    let mut network = Network::open(&Source::File(file), engine(), &Overrides::default()).unwrap();
+    assert_eq!(network.origins().pixels, crate::model::settings::Origin::ImageNet);
+    assert_eq!(network.layers()[network.default_layer().unwrap()].name, "fire9");
+    let prepared = network.preprocess().prepare(&Picture::open(&photo).unwrap()).unwrap();
+    let x = prepared.input.insert_axis(Axis(0));
+    let logits = network.forward(&x, &[], &Cancel::new()).unwrap().logits;
+    let best = prediction::ranked(logits.row(0))[0];
+    assert_eq!((best.class, network.labels().name(best.class).as_str()), (340, "zebra"));
+    approx::assert_abs_diff_eq!(best.probability, 0.999_998, epsilon = 1e-6);
 }

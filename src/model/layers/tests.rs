@@ -77,15 +77,15 @@ fn what_the_head_pools_is_a_layer_and_names_are_told_apart() {
     conv(&mut b, "/a/Conv", "onnx::1", "x");
     conv(&mut b, "/a/Conv_1", "onnx::2", "/a/Conv");
     b.named_node("Tanh", &["/a/Conv_1"], &["t"], &[]);
-    b.named_node("Mul", &["t", "t"], &["/norm/Mul"], &[]);
-    b.named_node("GlobalAveragePool", &["/norm/Mul"], &["y"], &[]);
+    b.named_node("LRN", &["t"], &["/norm/LRN"], &[("size", Attr::Int(3))]);
+    b.named_node("GlobalAveragePool", &["/norm/LRN"], &["y"], &[]);
     b.output("y");
     let expected = [
         triple("a", Kind::Conv, "/a/Conv"),
         triple("a:conv", Kind::Conv, "t"),
-        triple("norm", Kind::Features, "/norm/Mul"),
+        triple("norm", Kind::Features, "/norm/LRN"),
     ];
-    assert_eq!(found(b, Some("/norm/Mul")), expected);
+    assert_eq!(found(b, Some("/norm/LRN")), expected);
 }
 
 #[test]
