@@ -36,3 +36,4 @@ pub mod paint;
 
 #[cfg(test)]
 mod fixtures;
+pub mod terminal;

@@ -1,0 +1,225 @@
+//! Pixels to what the terminal draws: the only file that names `ratatui_image`.
+//!
+//! Owns: fitting a picture into a box of cells, and encoding it off the screen's thread. Sixel, kitty and iTerm2
+//! pictures are bytes written over blank cells; half-blocks, and kitty pictures behind tmux, are cells themselves.
+//! Must not know where a picture is shown or what is on it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use ratatui::widgets::Widget;
+use ratatui_image::protocol::Protocol;
+use ratatui_image::protocol::halfblocks::Halfblocks;
+use ratatui_image::protocol::kitty::Kitty;
+
+use super::graphics::Graphics;
+use super::probe::Capabilities;
+use super::{kitty, sixel};
+
+/// xterm draws no more than this many pixels of a sixel picture to a side.
+const SIXEL_LIMIT: u32 = 1000;
+
+/// How pictures are to be encoded for a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Encoding {
+    /// The way.
+    pub graphics: Graphics,
+    /// Pixels of a cell, width and height.
+    pub cell: (u16, u16),
+    /// Colours of a sixel picture.
+    pub registers: usize,
+    /// Whether tmux is in between.
+    pub tmux: bool,
+}
+
+impl From<&Capabilities> for Encoding {
+    fn from(found: &Capabilities) -> Self {
+        Self { graphics: found.graphics, cell: found.cell, registers: found.registers, tmux: found.tmux }
+    }
+}
+
+/// A picture could not be encoded.
+#[derive(Debug, thiserror::Error)]
+#[error("the picture could not be encoded for {graphics}: {reason}; press g p for another way of drawing")]
+pub struct EncodeError {
+    graphics: Graphics,
+    reason: String,
+}
+
+/// A picture, ready for the terminal.
+pub struct Encoded {
+    /// Columns and rows it takes.
+    pub size: Size,
+    form: Form,
+}
+
+enum Form {
+    /// Rendered into the buffer by `ratatui_image`.
+    Cells(Box<Protocol>),
+    /// Written at the cursor as it is.
+    Bytes(Vec<u8>),
+    /// A base64 PNG; its id is chosen when it is shown.
+    Kitty(Vec<u8>),
+}
+
+impl Encoding {
+    /// The largest box of cells within `room` that has the proportions of a `width` × `height` picture.
+    pub fn fit(&self, (width, height): (u32, u32), room: Size) -> Size {
+        let (cell_width, cell_height) = self.pixels_of_cell();
+        let limit = if self.graphics == Graphics::Sixel { SIXEL_LIMIT as f32 } else { f32::INFINITY };
+        let scale_x = (f32::from(room.width) * cell_width).min(limit) / width.max(1) as f32;
+        let scale_y = (f32::from(room.height) * cell_height).min(limit) / height.max(1) as f32;
+        let scale = scale_x.min(scale_y);
+        let columns = (width as f32 * scale / cell_width).round().clamp(1.0, f32::from(room.width.max(1)));
+        let rows = (height as f32 * scale / cell_height).round().clamp(1.0, f32::from(room.height.max(1)));
+        Size::new(columns as u16, rows as u16)
+    }
+
+    /// Pixels worth painting for a picture that fills `cells`: more would be thrown away.
+    pub fn pixels(&self, cells: Size) -> (u32, u32) {
+        let (width, height) = match self.graphics {
+            Graphics::Halfblocks => (1.0, 2.0),
+            _ => self.pixels_of_cell(),
+        };
+        ((f32::from(cells.width) * width) as u32, (f32::from(cells.height) * height) as u32)
+    }
+
+    fn pixels_of_cell(&self) -> (f32, f32) {
+        match self.graphics {
+            // Two square half-blocks to a cell, whatever its pixels are said to be.
+            Graphics::Halfblocks => (1.0, 2.0),
+            _ => (f32::from(self.cell.0.max(1)), f32::from(self.cell.1.max(1))),
+        }
+    }
+
+    /// Encodes a picture so that it fills `size` cells. `place` tells places on the screen apart: the kitty protocol
+    /// behind tmux needs the id now.
+    pub fn encode(&self, picture: &RgbImage, size: Size, place: u32) -> Result<Encoded, EncodeError> {
+        let failed = |reason: String| EncodeError { graphics: self.graphics, reason };
+        let (width, height) = self.pixels(size);
+        let form = match self.graphics {
+            Graphics::Halfblocks => {
+                let small = DynamicImage::ImageRgb8(scale(picture, width, height));
+                let cells = Halfblocks::new(small, size).map_err(|e| failed(e.to_string()))?;
+                Form::Cells(Box::new(Protocol::Halfblocks(cells)))
+            }
+            Graphics::Kitty if self.tmux => {
+                let cells = Kitty::new(DynamicImage::ImageRgb8(picture.clone()), size, kitty::ids(place)[0], true, true, false);
+                Form::Cells(Box::new(Protocol::Kitty(cells.map_err(|e| failed(e.to_string()))?)))
+            }
+            Graphics::Kitty => Form::Kitty(BASE64.encode(png(picture).map_err(|e| failed(e.to_string()))?).into_bytes()),
+            Graphics::Sixel => Form::Bytes(sixel::encode(&scale(picture, width, height), self.registers)),
+            Graphics::Iterm2 => {
+                let png = png(picture).map_err(|e| failed(e.to_string()))?;
+                let Size { width, height } = size;
+                let keys = format!("inline=1;size={};width={width};height={height};preserveAspectRatio=0", png.len());
+                Form::Bytes(format!("\x1b]1337;File={keys};doNotMoveCursor=1:{}\x07", BASE64.encode(png)).into_bytes())
+            }
+        };
+        Ok(Encoded { size, form })
+    }
+}
+
+impl Encoded {
+    /// Draws a picture that is made of cells; one that is bytes leaves the cells blank.
+    pub fn render(&self, area: Rect, buffer: &mut Buffer) {
+        if let Form::Cells(protocol) = &self.form {
+            ratatui_image::Image::new(protocol).render(area, buffer);
+        }
+    }
+
+    /// Appends what draws the picture at the cursor. `ids` are the kitty ids of its place, the shown one first: they
+    /// are swapped by drawing. `false` where the picture is made of cells and there is nothing to write.
+    pub fn write(&self, out: &mut Vec<u8>, ids: &mut [u32; 2]) -> bool {
+        match &self.form {
+            Form::Cells(_) => return false,
+            Form::Bytes(bytes) => out.extend_from_slice(bytes),
+            Form::Kitty(png) => {
+                ids.swap(0, 1);
+                kitty::show(out, png, ids[0], self.size.width, self.size.height);
+                kitty::delete(out, ids[1]);
+            }
+        }
+        true
+    }
+
+    /// Whether the terminal keeps the picture under an id and it must be deleted.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.form, Form::Kitty(_))
+    }
+}
+
+/// Scales with an antialiasing filter; the picture itself where nothing is to be done.
+pub fn scale(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let (width, height) = (width.max(1), height.max(1));
+    if (width, height) == picture.dimensions() {
+        return picture.clone();
+    }
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    let mut scaled = Image::new(width, height, PixelType::U8x3);
+    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3);
+    let done = source.is_ok_and(|source| Resizer::new().resize(&source, &mut scaled, &options).is_ok());
+    let result = RgbImage::from_raw(width, height, scaled.into_vec()).filter(|_| done);
+    result.unwrap_or_else(|| image::imageops::resize(picture, width, height, image::imageops::FilterType::Triangle))
+}
+
+fn png(picture: &RgbImage) -> Result<Vec<u8>, image::ImageError> {
+    let mut bytes = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, PngFilter::Sub);
+    encoder.write_image(picture.as_raw(), picture.width(), picture.height(), ExtendedColorType::Rgb8)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoding(graphics: Graphics) -> Encoding {
+        Encoding { graphics, cell: (10, 20), registers: 256, tmux: false }
+    }
+
+    #[test]
+    fn a_picture_keeps_its_proportions_in_any_room() {
+        for graphics in Graphics::ALL {
+            let e = encoding(graphics);
+            assert_eq!(e.fit((400, 400), Size::new(80, 20)), Size::new(40, 20), "{graphics}");
+            assert_eq!(e.fit((400, 100), Size::new(40, 20)), Size::new(40, 5), "{graphics}");
+            assert_eq!(e.fit((1, 20_000), Size::new(40, 20)), Size::new(1, 20), "{graphics}");
+        }
+        assert_eq!(encoding(Graphics::Sixel).fit((500, 500), Size::new(200, 100)), Size::new(100, 50), "xterm's limit");
+    }
+
+    #[test]
+    fn a_kitty_picture_is_sent_as_painted_and_its_two_ids_take_turns() {
+        let picture = RgbImage::from_fn(30, 20, |x, y| image::Rgb([x as u8 * 8, y as u8 * 9, 77]));
+        let encoded = encoding(Graphics::Kitty).encode(&picture, Size::new(6, 2), 0).unwrap();
+        let (mut out, mut ids) = (Vec::new(), kitty::ids(0));
+        let [first, second] = ids;
+        assert!(encoded.write(&mut out, &mut ids));
+        assert_eq!(ids, [second, first]);
+        let text = String::from_utf8(out).unwrap();
+        let payload = text.split_once(";").unwrap().1.split_once("\x1b\\").unwrap().0;
+        let decoded = image::load_from_memory(&BASE64.decode(payload).unwrap()).unwrap().to_rgb8();
+        assert_eq!(decoded, picture);
+        assert!(text.contains(&format!("i={second},p=1,q=2,C=1,c=6,r=2")));
+        assert!(text.ends_with(&format!("a=d,d=I,i={first},q=2\x1b\\")));
+    }
+
+    #[test]
+    fn half_blocks_carry_two_pixels_a_cell() {
+        let picture = RgbImage::from_fn(2, 2, |x, y| image::Rgb([x as u8 * 200, y as u8 * 100, 0]));
+        let encoded = encoding(Graphics::Halfblocks).encode(&picture, Size::new(2, 1), 0).unwrap();
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 2, 1));
+        encoded.render(buffer.area, &mut buffer);
+        let cell = &buffer[(1, 0)];
+        let colours = [cell.fg, cell.bg];
+        assert!(colours.contains(&ratatui::style::Color::Rgb(200, 0, 0)), "{colours:?}");
+        assert!(colours.contains(&ratatui::style::Color::Rgb(200, 100, 0)), "{colours:?}");
+        assert!(!encoded.write(&mut Vec::new(), &mut kitty::ids(0)));
+    }
+}

@@ -1,0 +1,305 @@
+//! The one thread that writes to the terminal, and the one way to leave it clean.
+//!
+//! Owns raw mode, the alternate screen, what is on the screen now. A frame is cells and pictures over them; only the
+//! newest frame waits, so a slow link drops frames instead of delaying keys. Each frame is one write inside a
+//! synchronized update (DEC 2026). Must not know what a frame shows.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::thread::JoinHandle;
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::{cursor, execute, queue};
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::{Buffer, CellDiffOption};
+use ratatui::layout::{Position, Rect};
+
+use super::picture::Encoded;
+use super::probe::Depth;
+use super::{depth, kitty};
+
+/// A picture and where it goes.
+pub struct Placed {
+    /// Tells places apart: a new picture of the same place replaces the old one without a gap.
+    pub place: u32,
+    /// Where; as large as the picture.
+    pub area: Rect,
+    /// What.
+    pub picture: Arc<Encoded>,
+}
+
+/// All that is on the screen.
+pub struct Frame {
+    /// Text.
+    pub cells: Buffer,
+    /// Pictures, over blank cells.
+    pub pictures: Vec<Placed>,
+    /// Where the cursor blinks, if it does.
+    pub cursor: Option<Position>,
+}
+
+/// Threads whose panic is caught and reported in the program: the screen stays.
+pub const WORKER_THREADS: &str = "lensor-worker";
+
+static ACTIVE: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+/// Kitty ids that the terminal holds for us.
+static KEPT: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Takes the terminal: raw mode now, so that it can be asked what it can do; [`Screen::open`] takes the rest. From here
+/// on [`restore`] is owed, and a panic of any thread but a worker pays it.
+pub fn prepare() -> io::Result<()> {
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let worker = std::thread::current().name().is_some_and(|name| name.starts_with(WORKER_THREADS));
+            if worker && ACTIVE.load(Ordering::SeqCst) {
+                tracing::error!("{info}");
+            } else {
+                restore();
+                usual(info);
+            }
+        }));
+    });
+    terminal::enable_raw_mode()?;
+    ACTIVE.store(true, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Gives the terminal back as it was; safe to call from anywhere, as often as one likes.
+pub fn restore() {
+    if ACTIVE.swap(false, Ordering::SeqCst) {
+        let mut out = Vec::new();
+        lock(&KEPT).drain(..).for_each(|id| kitty::delete(&mut out, id));
+        let _ = queue!(out, terminal::EndSynchronizedUpdate, DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
+        let mut stdout = io::stdout().lock();
+        // A terminal that is gone cannot be told anything.
+        let _ = stdout.write_all(&out).and_then(|()| stdout.flush());
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    execute!(io::stdout(), EnterAlternateScreen, cursor::Hide, EnableBracketedPaste)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Default)]
+struct Mailbox {
+    frame: Option<Frame>,
+    /// Bytes to pass on as they are, such as the clipboard's.
+    bytes: Vec<u8>,
+    /// What is on the screen is not known any more.
+    forget: bool,
+    busy: bool,
+    closed: bool,
+}
+
+type Shared = Arc<(Mutex<Mailbox>, Condvar)>;
+
+/// The screen while the program has it; dropping it gives the terminal back.
+pub struct Screen {
+    shared: Shared,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Screen {
+    /// Enters the alternate screen and starts the writing thread. `lost` is called once if the terminal goes away.
+    pub fn open(depth: Depth, lost: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        prepare()?;
+        if let Err(error) = enter() {
+            restore();
+            return Err(error);
+        }
+        let shared = Shared::default();
+        let thread = std::thread::Builder::new().name("lensor-screen".to_owned()).spawn({
+            let shared = shared.clone();
+            move || {
+                if Writer::new(depth).run(&shared).is_err() {
+                    lost();
+                }
+            }
+        });
+        match thread {
+            Ok(thread) => Ok(Self { shared, thread: Some(thread) }),
+            Err(error) => {
+                restore();
+                Err(error)
+            }
+        }
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut Mailbox)) {
+        what(&mut lock(&self.shared.0));
+        self.shared.1.notify_all();
+    }
+
+    /// Shows a frame, instead of any that still waits.
+    pub fn show(&self, frame: Frame) {
+        self.tell(|mailbox| mailbox.frame = Some(frame));
+    }
+
+    /// Passes bytes to the terminal between two frames.
+    pub fn pass(&self, bytes: &[u8]) {
+        self.tell(|mailbox| mailbox.bytes.extend_from_slice(bytes));
+    }
+
+    /// Draws the next frame from nothing: after Ctrl-L, a resize or a stop.
+    pub fn forget(&self) {
+        self.tell(|mailbox| mailbox.forget = true);
+    }
+
+    /// Gives the terminal back and stops the process until it is continued; then takes it again.
+    pub fn suspend(&self) -> io::Result<()> {
+        let mut mailbox = lock(&self.shared.0);
+        while mailbox.busy {
+            mailbox = self.shared.1.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+        }
+        mailbox.frame = None;
+        restore();
+        // The whole group, so that a `cargo run` in front stops as well.
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        prepare()?;
+        enter()?;
+        mailbox.forget = true;
+        Ok(())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.tell(|mailbox| mailbox.closed = true);
+        if let Some(thread) = self.thread.take() {
+            // A panic in there has restored the terminal already.
+            let _ = thread.join();
+        }
+        restore();
+    }
+}
+
+/// What is on the screen, and how to get from there to the next frame.
+struct Writer {
+    depth: Depth,
+    cells: Buffer,
+    shown: HashMap<u32, Shown>,
+}
+
+struct Shown {
+    area: Rect,
+    picture: Arc<Encoded>,
+    ids: [u32; 2],
+}
+
+impl Writer {
+    fn new(depth: Depth) -> Self {
+        Self { depth, cells: Buffer::default(), shown: HashMap::new() }
+    }
+
+    fn run(mut self, shared: &Shared) -> io::Result<()> {
+        let (mailbox, changed) = &**shared;
+        loop {
+            let (frame, mut out) = {
+                let mut mailbox = lock(mailbox);
+                while mailbox.frame.is_none() && mailbox.bytes.is_empty() && !mailbox.closed {
+                    mailbox = changed.wait(mailbox).unwrap_or_else(PoisonError::into_inner);
+                }
+                if mailbox.closed {
+                    return Ok(());
+                }
+                if std::mem::take(&mut mailbox.forget) {
+                    self.cells = Buffer::default();
+                }
+                mailbox.busy = true;
+                (mailbox.frame.take(), std::mem::take(&mut mailbox.bytes))
+            };
+            let written = frame.map_or(Ok(()), |frame| self.draw(frame, &mut out)).and_then(|()| {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(&out).and_then(|()| stdout.flush())
+            });
+            lock(mailbox).busy = false;
+            changed.notify_all();
+            written?;
+        }
+    }
+
+    /// Appends what turns the screen into `frame`.
+    fn draw(&mut self, mut frame: Frame, out: &mut Vec<u8>) -> io::Result<()> {
+        queue!(out, terminal::BeginSynchronizedUpdate, cursor::Hide)?;
+        if self.cells.area != frame.cells.area {
+            self.shown.drain().for_each(|(_, shown)| remove(&shown, out));
+            queue!(out, crossterm::style::ResetColor, terminal::Clear(terminal::ClearType::All))?;
+            self.cells = Buffer::empty(frame.cells.area);
+        }
+        for placed in &frame.pictures {
+            placed.picture.render(placed.area, &mut frame.cells);
+        }
+        depth::reduce(&mut frame.cells, self.depth);
+        self.clear_left(&mut frame, out);
+        let changes = self.cells.diff(&frame.cells);
+        let touched = |area: Rect| changes.iter().any(|&(x, y, _)| area.contains(Position::new(x, y)));
+        let mut redraw: Vec<bool> = frame.pictures.iter().map(|placed| touched(placed.area)).collect();
+        CrosstermBackend::new(&mut *out).draw(changes.into_iter())?;
+        for (placed, touched) in frame.pictures.iter().zip(&mut redraw) {
+            let before = self.shown.get(&placed.place);
+            let same = before.is_some_and(|s| s.area == placed.area && Arc::ptr_eq(&s.picture, &placed.picture));
+            if same && !*touched {
+                continue;
+            }
+            let mut ids = before.map_or(kitty::ids(placed.place), |shown| shown.ids);
+            queue!(out, cursor::MoveTo(placed.area.x, placed.area.y))?;
+            if placed.picture.write(out, &mut ids) {
+                if placed.picture.is_kept() {
+                    keep(ids[0]);
+                }
+                self.shown.insert(placed.place, Shown { area: placed.area, picture: placed.picture.clone(), ids });
+            }
+        }
+        if let Some(at) = frame.cursor {
+            queue!(out, cursor::MoveTo(at.x, at.y), cursor::Show)?;
+        }
+        queue!(out, terminal::EndSynchronizedUpdate)?;
+        frame.cells.content.iter_mut().for_each(|cell| {
+            cell.set_diff_option(CellDiffOption::None);
+        });
+        self.cells = frame.cells;
+        Ok(())
+    }
+
+    /// Takes away pictures that are no longer there or have moved: kitty's by id, others by writing their cells anew.
+    fn clear_left(&mut self, frame: &mut Frame, out: &mut Vec<u8>) {
+        let Frame { cells, pictures, .. } = frame;
+        self.shown.retain(|place, shown| {
+            let stays = pictures.iter().any(|p| p.place == *place && p.area == shown.area);
+            if !stays {
+                remove(shown, out);
+                for position in shown.area.intersection(cells.area).positions() {
+                    cells[position].set_diff_option(CellDiffOption::AlwaysUpdate);
+                }
+            }
+            stays
+        });
+    }
+}
+
+fn remove(shown: &Shown, out: &mut Vec<u8>) {
+    if shown.picture.is_kept() {
+        kitty::delete(out, shown.ids[0]);
+        lock(&KEPT).retain(|id| *id != shown.ids[0]);
+    }
+}
+
+/// Remembers that the terminal holds this id of a place, and not its twin.
+fn keep(id: u32) {
+    let mut kept = lock(&KEPT);
+    kept.retain(|other| other / 2 != id / 2);
+    kept.push(id);
+}
+
+#[cfg(test)]
+mod tests;
