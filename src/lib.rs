@@ -27,13 +27,14 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod export;
+pub mod jobs;
 pub mod look;
 pub mod map;
 pub mod model;
 pub mod network;
 pub mod onnx;
 pub mod paint;
+pub mod terminal;
 
 #[cfg(test)]
 mod fixtures;
-pub mod terminal;

@@ -81,7 +81,9 @@ impl FromStr for Key {
         let wrong = || KeyError::NotAKey(text.to_owned());
         let (mut rest, mut modifiers) = (text, KeyModifiers::NONE);
         let prefixes = [("Ctrl-", KeyModifiers::CONTROL), ("Alt-", KeyModifiers::ALT), ("Shift-", KeyModifiers::SHIFT)];
-        while let Some((name, modifier)) = prefixes.iter().find(|(name, _)| rest.len() > name.len() && rest.starts_with(name)) {
+        while let Some((name, modifier)) =
+            prefixes.iter().find(|(name, _)| rest.len() > name.len() && rest.starts_with(name))
+        {
             modifiers |= *modifier;
             rest = &rest[name.len()..];
         }
@@ -142,7 +144,10 @@ pub struct Keymap<C>(Vec<(Vec<Key>, C)>);
 impl<C: Copy + PartialEq> Keymap<C> {
     /// The keys of a table of `(command, name, keys)`, changed by the text of a `keys.toml`: a command that is named
     /// there has exactly the keys given there. Mistakes are returned beside a map that leaves them out.
-    pub fn new<'a>(table: impl Iterator<Item = (C, &'a str, &'a [&'a str])>, user: Option<&str>) -> (Self, Vec<KeyError>) {
+    pub fn new<'a>(
+        table: impl Iterator<Item = (C, &'a str, &'a [&'a str])>,
+        user: Option<&str>,
+    ) -> (Self, Vec<KeyError>) {
         let mut errors = Vec::new();
         let mut changed: BTreeMap<String, Vec<String>> = user.map_or_else(BTreeMap::new, |text| {
             toml::from_str(text).unwrap_or_else(|error| {
@@ -153,7 +158,8 @@ impl<C: Copy + PartialEq> Keymap<C> {
         let mut map: Vec<(Vec<Key>, C, &str, bool)> = Vec::new();
         for (command, name, defaults) in table {
             let own = changed.remove(name);
-            let texts: Vec<&str> = own.as_ref().map_or(defaults.to_vec(), |own| own.iter().map(String::as_str).collect());
+            let texts: Vec<&str> =
+                own.as_ref().map_or(defaults.to_vec(), |own| own.iter().map(String::as_str).collect());
             for text in texts {
                 match sequence(text) {
                     Ok(keys) => map.push((keys, command, name, own.is_some())),

@@ -137,7 +137,9 @@ impl Themes {
         let (mut files, mut errors): (Vec<File>, _) = (built_in.collect(), Vec::new());
         let entries = folder.and_then(|folder| folder.read_dir().ok());
         for path in entries.into_iter().flatten().flatten().map(|entry| entry.path()) {
-            let Some(name) = path.file_stem().filter(|_| path.extension().is_some_and(|e| e == "toml")) else { continue };
+            let Some(name) = path.file_stem().filter(|_| path.extension().is_some_and(|e| e == "toml")) else {
+                continue;
+            };
             let name = name.to_string_lossy().into_owned();
             let read = std::fs::read_to_string(&path).map_err(|e| e.to_string());
             match read.and_then(|text| toml::from_str::<File>(&text).map_err(|e| e.to_string())) {
@@ -174,7 +176,9 @@ impl Themes {
         let unknown = || ThemeError::Unknown { name: name.to_owned(), known: self.names().join(", ") };
         let at = found.ok_or_else(unknown)?;
         let file = self.0[at].clone();
-        let Some(parent) = file.inherits.as_deref().or((at >= BUILT_IN.len()).then_some("dark")) else { return Ok(file) };
+        let Some(parent) = file.inherits.as_deref().or((at >= BUILT_IN.len()).then_some("dark")) else {
+            return Ok(file);
+        };
         let base = self.resolve(parent, at)?;
         Ok(File {
             name: file.name,
@@ -205,7 +209,8 @@ mod tests {
         assert_eq!(themes.names(), ["dark", "light", "okabe-ito", "named"]);
         for name in themes.names() {
             let theme = themes.get(name).unwrap();
-            let styles = [theme.text, theme.quiet, theme.frame, theme.accent, theme.good, theme.warn, theme.bad, theme.track];
+            let styles =
+                [theme.text, theme.quiet, theme.frame, theme.accent, theme.good, theme.warn, theme.bad, theme.track];
             assert!(styles.iter().all(|style| style.fg.is_some()), "{name}");
         }
     }

@@ -49,7 +49,11 @@ fn nearest(colour: Color, depth: Depth) -> Color {
     let cube = distance([x, y, z].map(|i| LEVELS[usize::from(i)]));
     let mean = (u32::from(r) + u32::from(g) + u32::from(b)) / 3;
     let step = (mean.saturating_sub(3) / 10).min(23) as u8;
-    if distance([8 + 10 * step; 3]) < cube { Color::Indexed(232 + step) } else { Color::Indexed(16 + 36 * x + 6 * y + z) }
+    if distance([8 + 10 * step; 3]) < cube {
+        Color::Indexed(232 + step)
+    } else {
+        Color::Indexed(16 + 36 * x + 6 * y + z)
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! pictures are bytes written over blank cells; half-blocks, and kitty pictures behind tmux, are cells themselves.
 //! Must not know where a picture is shown or what is on it.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fast_image_resize::images::{Image, ImageRef};
@@ -58,6 +60,12 @@ pub struct Encoded {
     form: Form,
 }
 
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
 enum Form {
     /// Rendered into the buffer by `ratatui_image`.
     Cells(Box<Protocol>),
@@ -109,10 +117,13 @@ impl Encoding {
                 Form::Cells(Box::new(Protocol::Halfblocks(cells)))
             }
             Graphics::Kitty if self.tmux => {
-                let cells = Kitty::new(DynamicImage::ImageRgb8(picture.clone()), size, kitty::ids(place)[0], true, true, false);
+                let cells =
+                    Kitty::new(DynamicImage::ImageRgb8(picture.clone()), size, kitty::ids(place)[0], true, true, false);
                 Form::Cells(Box::new(Protocol::Kitty(cells.map_err(|e| failed(e.to_string()))?)))
             }
-            Graphics::Kitty => Form::Kitty(BASE64.encode(png(picture).map_err(|e| failed(e.to_string()))?).into_bytes()),
+            Graphics::Kitty => {
+                Form::Kitty(BASE64.encode(png(picture).map_err(|e| failed(e.to_string()))?).into_bytes())
+            }
             Graphics::Sixel => Form::Bytes(sixel::encode(&scale(picture, width, height), self.registers)),
             Graphics::Iterm2 => {
                 let png = png(picture).map_err(|e| failed(e.to_string()))?;

@@ -1,0 +1,235 @@
+//! Work that takes long, away from the thread that answers keys.
+//!
+//! Owns the words between the program and its workers ([`Key`], [`Request`], [`Event`]), one engine thread
+//! ([`worker`]), the painters ([`painter`]), what is remembered ([`cache`]). A request carries a generation and the
+//! latest wins; what is done by the time of a cancel is kept. Must not know about keys or the screen's layout.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView1};
+
+use crate::attribution::{Attribution, MethodId, Parameters, Target};
+use crate::model::labels::Labels;
+use crate::model::layers::Layer;
+use crate::model::picture::Picture;
+use crate::model::preprocess::{Prepared, Preprocess};
+use crate::network::Prediction;
+use crate::network::prediction;
+
+pub mod cache;
+pub mod explainer;
+pub mod painter;
+pub mod progress;
+pub mod subject;
+pub mod worker;
+
+use progress::Progress;
+
+/// Name of a question to the engine thread, and of its answer in the cache. Pictures are named by their place in the
+/// list, which only grows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Key {
+    /// Find the runtime and open the model.
+    Open,
+    /// Prepare a picture and run the network forward.
+    Predict {
+        /// Which picture.
+        picture: usize,
+    },
+    /// Attribute a score.
+    Explain {
+        /// Which picture.
+        picture: usize,
+        /// How.
+        method: MethodId,
+        /// At which layer, for methods that have one.
+        layer: Option<usize>,
+        /// Of which score.
+        target: Target,
+        /// With which parameters; the defaults for methods that have none.
+        parameters: Parameters,
+    },
+    /// Grad-CAM at each of these layers, from one backward pass.
+    Layers {
+        /// Which picture.
+        picture: usize,
+        /// Of which score.
+        target: Target,
+        /// Which layers.
+        layers: Vec<usize>,
+    },
+}
+
+impl Key {
+    /// What the status line calls the work.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::Open => "opening",
+            Self::Predict { .. } => "prediction",
+            Self::Explain { method, .. } => method.title(),
+            Self::Layers { .. } => "Grad-CAM by layer",
+        }
+    }
+}
+
+/// A question to the engine thread.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What.
+    pub key: Key,
+    /// Tells this request from any other: higher is later.
+    pub generation: u64,
+    /// The picture that the key names, and its prediction where there is one.
+    pub picture: Option<Arc<Picture>>,
+    /// What [`Key::Predict`] answered for the picture.
+    pub seen: Option<Arc<Seen>>,
+}
+
+/// What is known about an open model.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its name.
+    pub name: String,
+    /// Names of the classes.
+    pub labels: Labels,
+    /// Layers that can be asked for, from input to output.
+    pub layers: Vec<Layer>,
+    /// The layer that Grad-CAM looks at unless another is chosen; `None` where there are no feature maps.
+    pub default_layer: Option<usize>,
+    /// How pictures are prepared.
+    pub preprocess: Preprocess,
+    /// Whether CAM works; if not, why.
+    pub cam: Result<(), String>,
+    /// What the engine runs on.
+    pub device: String,
+    /// Version of the runtime.
+    pub runtime: String,
+    /// What the user should know about model or device.
+    pub notice: Option<String>,
+}
+
+/// A picture as the network saw it, and what it said.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The prepared picture.
+    pub prepared: Prepared,
+    /// Every class, the most probable first.
+    pub ranking: Vec<Prediction>,
+}
+
+impl Seen {
+    /// Ranks the logits, one a class, of a prepared picture.
+    pub fn new(prepared: Prepared, logits: ArrayView1<'_, f32>) -> Self {
+        Self { prepared, ranking: prediction::ranked(logits) }
+    }
+
+    /// Place of a class in the ranking.
+    pub fn rank(&self, class: usize) -> Option<usize> {
+        self.ranking.iter().position(|prediction| prediction.class == class)
+    }
+
+    /// Bytes it holds, about.
+    fn bytes(&self) -> usize {
+        self.prepared.view.as_raw().len() + 4 * self.prepared.input.len() + size_of_val(self.ranking.as_slice())
+    }
+}
+
+/// An attribution and what the screen needs of it that is too slow to work out while drawing.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The attribution.
+    pub attribution: Arc<Attribution>,
+    /// For each step of the path, Σ of what it adds to the attribution; their sum is the completeness sum.
+    pub contributions: Arc<Vec<f64>>,
+}
+
+impl From<Attribution> for Explained {
+    fn from(attribution: Attribution) -> Self {
+        let contributions = attribution.path.as_ref().map_or_else(Vec::new, |path| {
+            let way = &*path.input - &*path.baseline;
+            let steps = path.gradients.outer_iter().zip(&path.weights);
+            let sum = |g: ndarray::ArrayView3<'_, f32>| {
+                g.iter().zip(&way).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum::<f64>()
+            };
+            steps.map(|(gradient, weight)| sum(gradient) * f64::from(*weight)).collect()
+        });
+        Self { attribution: Arc::new(attribution), contributions: Arc::new(contributions) }
+    }
+}
+
+/// An answer of the engine thread.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// To [`Key::Open`].
+    Opened(Arc<Facts>),
+    /// To [`Key::Predict`].
+    Predicted(Arc<Seen>),
+    /// To [`Key::Explain`].
+    Explained(Explained),
+    /// To [`Key::Layers`]: one map per layer asked for, each at its own resolution.
+    Layers(Arc<Vec<Array2<f32>>>),
+}
+
+impl Outcome {
+    /// Bytes it holds, about; what the cache counts.
+    pub fn bytes(&self) -> usize {
+        use crate::attribution::Raw;
+        match self {
+            Self::Opened(_) => 0,
+            Self::Predicted(seen) => seen.bytes(),
+            Self::Explained(Explained { attribution: a, .. }) => {
+                let raw = match &a.raw {
+                    Raw::Input(values) => values.len(),
+                    Raw::Layer(values) => values.len(),
+                };
+                let path = a.path.as_ref().map_or(0, |p| p.gradients.len() + p.input.len() + p.baseline.len());
+                4 * (raw + path + a.logits.len())
+            }
+            Self::Layers(maps) => maps.iter().map(|map| 4 * map.len()).sum(),
+        }
+    }
+}
+
+/// News from the engine thread. `generation` is the request's.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// How far it is.
+    Progress {
+        /// Which request.
+        generation: u64,
+        /// What is being done, where there is more to say than the key's title.
+        note: Option<String>,
+        /// Steps, and the time so far.
+        progress: Progress,
+    },
+    /// What there is already.
+    Partial {
+        /// Which request.
+        generation: u64,
+        /// The running sum so far.
+        outcome: Outcome,
+    },
+    /// It is done.
+    Done {
+        /// Which request.
+        generation: u64,
+        /// The answer.
+        outcome: Outcome,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// It stopped because it was asked to.
+    Cancelled {
+        /// Which request.
+        generation: u64,
+        /// What was done by then.
+        kept: Option<Outcome>,
+    },
+    /// It failed.
+    Failed {
+        /// Which request.
+        generation: u64,
+        /// Why, and what to do next.
+        message: String,
+    },
+}

@@ -1,0 +1,173 @@
+//! The network behind the engine thread: answers each kind of question by asking [`crate::network`] and
+//! [`crate::attribution`].
+//!
+//! Owns the network once it is open. Must not know which question comes next or how an answer is shown.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ndarray::Axis;
+
+use super::worker::{Answer, Stopped, Tell};
+use super::{Explained, Facts, Key, Outcome, Request, Seen};
+use crate::attribution::{self, Attribution, AttributionError, MethodId, Parameters, Question, Target, grad_cam};
+use crate::engine::device::DeviceChoice;
+use crate::engine::library::Search;
+use crate::engine::{self, Cancel, EngineError};
+use crate::model::head::Head;
+use crate::model::picture::Picture;
+use crate::model::settings::Overrides;
+use crate::model::source::Source;
+use crate::network::{Network, NetworkError};
+
+/// Least time between two running sums: more cannot be seen.
+const BETWEEN: Duration = Duration::from_millis(60);
+
+/// What is needed to open a network.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Where the network comes from.
+    pub source: Source,
+    /// What the user has said about it.
+    pub overrides: Overrides,
+    /// Where to look for ONNX Runtime.
+    pub search: Search,
+    /// Where to run.
+    pub device: DeviceChoice,
+    /// Threads of one run; by default the cores there are.
+    pub threads: Option<usize>,
+}
+
+/// Answers questions about one network.
+pub struct Explainer {
+    recipe: Recipe,
+    network: Option<Network>,
+}
+
+impl Explainer {
+    /// Nothing is opened before [`Key::Open`] asks for it.
+    pub fn new(recipe: Recipe) -> Self {
+        Self { recipe, network: None }
+    }
+
+    fn open(&mut self, tell: Tell<'_>) -> Result<Outcome, Stopped> {
+        let Recipe { source, overrides, search, device, threads } = &self.recipe;
+        let mut progress = |note: &str, fraction: Option<f32>| {
+            let thousandths = fraction.map_or((0, 0), |f| ((f * 1000.0) as usize, 1000));
+            tell(Some(note.to_owned()), thousandths.0, thousandths.1, None);
+        };
+        let engine = engine::open(search, device, *threads, &mut progress).map_err(failed)?;
+        progress("reading the network", None);
+        let network = Network::open(source, engine, overrides)?;
+        let facts = facts(&network);
+        self.network = Some(network);
+        Ok(Outcome::Opened(Arc::new(facts)))
+    }
+}
+
+/// What the screen needs to know about a network.
+fn facts(network: &Network) -> Facts {
+    let engine = network.engine();
+    let cam = match network.head() {
+        Head::Other { description } => Err(format!("CAM needs a pooled head; this one is {description}")),
+        Head::GapLinear { .. } | Head::ConvGap { .. } => Ok(()),
+    };
+    Facts {
+        name: network.card().name.clone(),
+        labels: network.labels().clone(),
+        layers: network.layers().to_vec(),
+        default_layer: network.default_layer(),
+        preprocess: network.preprocess().clone(),
+        cam,
+        device: engine.device().to_owned(),
+        runtime: engine.version().to_owned(),
+        notice: engine.notice().map(str::to_owned),
+    }
+}
+
+impl Answer for Explainer {
+    fn answer(&mut self, request: &Request, cancel: &Cancel, tell: Tell<'_>) -> Result<Outcome, Stopped> {
+        if request.key == Key::Open {
+            return self.open(tell);
+        }
+        let missing = || Stopped::Failed("this was asked before the network was open or the picture read".to_owned());
+        let network = self.network.as_mut().ok_or_else(missing)?;
+        match &request.key {
+            Key::Open | Key::Predict { .. } => {
+                predict(network, request.picture.as_deref().ok_or_else(missing)?, cancel)
+            }
+            Key::Explain { method, layer, target, parameters, .. } => {
+                let seen = request.seen.as_deref().ok_or_else(missing)?;
+                explain(network, seen, (*method, *layer, *target, parameters), cancel, tell)
+            }
+            Key::Layers { target, layers, .. } => {
+                let seen = request.seen.as_deref().ok_or_else(missing)?;
+                let maps = grad_cam::at_layers(network, &seen.prepared.input, *target, layers, cancel)?;
+                Ok(Outcome::Layers(Arc::new(maps)))
+            }
+        }
+    }
+}
+
+fn predict(network: &mut Network, picture: &Picture, cancel: &Cancel) -> Result<Outcome, Stopped> {
+    let prepared = network.preprocess().prepare(picture).map_err(failed)?;
+    let batch = prepared.input.view().insert_axis(Axis(0)).to_owned();
+    let forward = network.forward(&batch, &[], cancel)?;
+    Ok(Outcome::Predicted(Arc::new(Seen::new(prepared, forward.logits.row(0)))))
+}
+
+fn explain(
+    network: &mut Network,
+    seen: &Seen,
+    (method, layer, target, parameters): (MethodId, Option<usize>, Target, &Parameters),
+    cancel: &Cancel,
+    tell: Tell<'_>,
+) -> Result<Outcome, Stopped> {
+    let Target { class, of } = target;
+    let question = Question { input: &seen.prepared.input, class: Some(class), of, layer, parameters };
+    let mut sent = Instant::now();
+    let mut progress = |progress: attribution::Progress| {
+        let (done, total) = (progress.done, progress.total);
+        let due = progress.partial.filter(|_| sent.elapsed() >= BETWEEN);
+        let partial = due.map(|partial| {
+            sent = Instant::now();
+            let so_far = Attribution {
+                method,
+                target,
+                layer,
+                raw: partial.raw,
+                logits: Vec::new(),
+                score: 0.0,
+                completeness: Some(partial.completeness),
+                path: None,
+                done,
+                total,
+            };
+            Outcome::Explained(Explained::from(so_far))
+        });
+        tell(None, done, total, partial);
+    };
+    let attribution = attribution::explain(network, method, &question, cancel, &mut progress)?;
+    let (done, total) = (attribution.done, attribution.total);
+    let outcome = Outcome::Explained(Explained::from(attribution));
+    if done < total { Err(Stopped::Cancelled(Some(outcome))) } else { Ok(outcome) }
+}
+
+fn failed(error: impl std::error::Error) -> Stopped {
+    Stopped::Failed(error.to_string())
+}
+
+impl From<NetworkError> for Stopped {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::Engine(EngineError::Cancelled) => Self::Cancelled(None),
+            error => failed(error),
+        }
+    }
+}
+
+impl From<AttributionError> for Stopped {
+    fn from(error: AttributionError) -> Self {
+        if error.is_cancelled() { Self::Cancelled(None) } else { failed(error) }
+    }
+}

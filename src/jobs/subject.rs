@@ -1,0 +1,209 @@
+//! What a pane shows, before it is pixels: arrays and how they are to look.
+//!
+//! Owns painting a subject at the size it will be seen, by way of [`crate::map`] and [`crate::paint`]. Must not know
+//! about terminals; two subjects are equal when they show the very same arrays.
+
+use std::sync::Arc;
+
+use image::{Rgb, RgbImage};
+use ndarray::{Array2, Array3, Axis};
+
+use super::{Facts, Seen};
+use crate::attribution::{Attribution, Raw};
+use crate::look::{Look, View};
+use crate::map::{self, Map};
+use crate::model::picture::Picture;
+use crate::model::preprocess::Rect;
+use crate::paint;
+
+/// What is attributed to where.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// A method's result.
+    Result(Arc<Attribution>),
+    /// One of several layer maps.
+    Layer(Arc<Vec<Array2<f32>>>, usize),
+    /// The gradient at a step of the path.
+    Gradient(Arc<Attribution>, usize),
+    /// What integrated gradients has summed up to a step of the path, as if it ended there.
+    Sum(Arc<Attribution>, usize),
+}
+
+/// What a pane shows.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A picture as a person knows it.
+    Photo(Arc<Picture>),
+    /// What the network is fed, stretched to the range of colours for plotting: all channels, or one in grey.
+    Fed(Arc<Seen>, Option<usize>),
+    /// A map, over the picture or alone.
+    Map(Arc<Seen>, Values, Look),
+    /// The picture between baseline and input at a step of the path.
+    Interpolated(Arc<Facts>, Arc<Attribution>, usize),
+}
+
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Result(a), Self::Result(b)) => Arc::ptr_eq(a, b),
+            (Self::Layer(a, i), Self::Layer(b, j)) => Arc::ptr_eq(a, b) && i == j,
+            (Self::Gradient(a, i), Self::Gradient(b, j)) | (Self::Sum(a, i), Self::Sum(b, j)) => {
+                Arc::ptr_eq(a, b) && i == j
+            }
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for Subject {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Photo(a), Self::Photo(b)) => Arc::ptr_eq(a, b),
+            (Self::Fed(a, i), Self::Fed(b, j)) => Arc::ptr_eq(a, b) && i == j,
+            (Self::Map(a, v, l), Self::Map(b, w, m)) => Arc::ptr_eq(a, b) && v == w && l == m,
+            (Self::Interpolated(_, a, i), Self::Interpolated(_, b, j)) => Arc::ptr_eq(a, b) && i == j,
+            _ => false,
+        }
+    }
+}
+
+/// A painted subject: pixels, and the map where there is one.
+pub struct Painted {
+    /// The pixels.
+    pub pixels: RgbImage,
+    /// The map they show.
+    pub map: Option<Arc<Map>>,
+}
+
+/// Scales a view to a size; painters remember what they scaled.
+pub type Scale<'a> = &'a mut dyn FnMut(&RgbImage, u32, u32) -> Arc<RgbImage>;
+
+impl Subject {
+    /// Width and height of its pixels at full resolution.
+    pub fn dimensions(&self) -> (u32, u32) {
+        let of_input = |input: &Array3<f32>| (input.dim().2 as u32, input.dim().1 as u32);
+        match self {
+            Self::Photo(picture) => picture.rgb.dimensions(),
+            Self::Fed(seen, _) => of_input(&seen.prepared.input),
+            Self::Map(seen, _, look) => {
+                let (width, height) = seen.prepared.view.dimensions();
+                (if look.view == View::SideBySide { width * 2 + (width / 50).max(1) } else { width }, height)
+            }
+            Self::Interpolated(_, of, _) => of.path.as_ref().map_or((1, 1), |path| of_input(&path.input)),
+        }
+    }
+
+    /// Paints it at about `width` × `height` pixels, or smaller where it has no more to show. `scale` is called with the
+    /// picture below, which many looks share.
+    pub fn paint(&self, (width, height): (u32, u32), scale: Scale<'_>) -> Painted {
+        let plain = |pixels| Painted { pixels, map: None };
+        match self {
+            Self::Photo(picture) => plain((*scale(&picture.rgb, width, height)).clone()),
+            Self::Fed(seen, channel) => plain(stretched(&seen.prepared.input, *channel)),
+            Self::Interpolated(facts, of, step) => {
+                let input = of.path.as_ref().map(|path| path.interpolated(*step));
+                plain(input.map_or_else(|| RgbImage::new(1, 1), |input| facts.preprocess.to_picture(&input)))
+            }
+            Self::Map(seen, values, look) => {
+                let (_, rows, columns) = seen.prepared.input.dim();
+                let map = values.raw().map(|raw| map::make(&raw, look, (rows, columns)));
+                let full = seen.prepared.view.dimensions();
+                let width = if look.view == View::SideBySide { width * 50 / 101 } else { width };
+                let view = scale(&seen.prepared.view, width.min(full.0).max(1), height.min(full.1).max(1));
+                let (kx, ky) = (view.width() as f32 / full.0 as f32, view.height() as f32 / full.1 as f32);
+                let region = seen.prepared.region;
+                let region =
+                    Rect { x: region.x * kx, y: region.y * ky, width: region.width * kx, height: region.height * ky };
+                let pixels = paint::paint(map.as_ref(), &view, region, look);
+                Painted { pixels, map: map.map(Arc::new) }
+            }
+        }
+    }
+}
+
+impl Values {
+    /// The raw attribution; `None` where a step is asked of something that has no path.
+    pub fn raw(&self) -> Option<Raw> {
+        match self {
+            Self::Result(of) => Some(of.raw.clone()),
+            Self::Layer(maps, at) => maps.get(*at).cloned().map(Raw::Layer),
+            Self::Gradient(of, step) => {
+                let path = of.path.as_ref()?;
+                (*step < path.gradients.dim().0)
+                    .then(|| Raw::Input(path.gradients.index_axis(Axis(0), *step).to_owned()))
+            }
+            Self::Sum(of, step) => {
+                let path = of.path.as_ref()?;
+                let mut sum = Array3::<f32>::zeros(path.input.dim());
+                for (gradient, weight) in path.gradients.outer_iter().zip(&path.weights).take(step + 1) {
+                    sum.scaled_add(*weight, &gradient);
+                }
+                Some(Raw::Input(sum * (&*path.input - &*path.baseline)))
+            }
+        }
+    }
+}
+
+/// A preprocessed picture stretched to 0..255 over all its values (min–max, for plotting only); one channel in grey.
+fn stretched(input: &Array3<f32>, channel: Option<usize>) -> RgbImage {
+    let (channels, height, width) = input.dim();
+    let (low, high) = input.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
+    let level = |c: usize, x: u32, y: u32| {
+        let value = input[[c.min(channels.saturating_sub(1)), y as usize, x as usize]];
+        ((value - low) / (high - low).max(f32::MIN_POSITIVE) * 255.0).round() as u8
+    };
+    RgbImage::from_fn(width as u32, height as u32, |x, y| match channel {
+        Some(channel) => Rgb([level(channel, x, y); 3]),
+        None => Rgb([0, 1, 2].map(|c| level(c, x, y))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array4;
+
+    use super::*;
+    use crate::attribution::{AlphaPath, MethodId, Of, Target};
+
+    fn integrated() -> Arc<Attribution> {
+        let path = AlphaPath {
+            alphas: vec![0.25, 0.75],
+            weights: vec![0.5, 0.5],
+            scores: vec![0.0; 2],
+            probabilities: vec![0.0; 2],
+            gradients: Arc::new(Array4::from_shape_fn((2, 1, 1, 2), |(step, _, _, x)| (step * 10 + x) as f32)),
+            input: Arc::new(Array3::from_elem((1, 1, 2), 3.0)),
+            baseline: Arc::new(Array3::from_elem((1, 1, 2), 1.0)),
+        };
+        let raw = Raw::Input(Array3::from_shape_vec((1, 1, 2), vec![10.0, 12.0]).unwrap());
+        let target = Target { class: 0, of: Of::Logit };
+        Arc::new(Attribution {
+            method: MethodId::IntegratedGradients,
+            target,
+            layer: None,
+            raw,
+            logits: vec![1.0],
+            score: 1.0,
+            completeness: None,
+            path: Some(path),
+            done: 2,
+            total: 2,
+        })
+    }
+
+    #[test]
+    fn the_sum_at_the_last_step_is_the_result() {
+        let of = integrated();
+        assert_eq!(Values::Sum(of.clone(), 1).raw(), Some(of.raw.clone()));
+        assert_ne!(Values::Sum(of.clone(), 0).raw(), Some(of.raw.clone()));
+        assert_eq!(Values::Gradient(of, 7).raw(), None);
+    }
+
+    #[test]
+    fn stretching_uses_the_whole_range_over_all_channels() {
+        let input = Array3::from_shape_vec((3, 1, 2), vec![-2.0, 0.0, 1.0, 2.0, 0.0, 0.0]).unwrap();
+        let painted = stretched(&input, None);
+        assert_eq!((painted.get_pixel(0, 0).0, painted.get_pixel(1, 0).0), ([0, 191, 128], [128, 255, 128]));
+        assert_eq!(stretched(&input, Some(1)).get_pixel(1, 0).0, [255; 3]);
+    }
+}
