@@ -19,6 +19,7 @@
 //! [`paint`] (map → pixels) → [`ui`] and [`terminal`], or [`export`]. One way: nothing on the left knows anything on its
 //! right.
 
+pub mod app;
 pub mod attribution;
 pub mod autodiff;
 pub mod blur;
@@ -35,6 +36,7 @@ pub mod network;
 pub mod onnx;
 pub mod paint;
 pub mod terminal;
+pub mod ui;
 
 #[cfg(test)]
 mod fixtures;

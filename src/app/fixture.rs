@@ -1,0 +1,165 @@
+//! A state with a small made-up network, for tests of what follows from messages and of what is drawn.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use ndarray::{Array1, Array2, Array3, Array4};
+
+use super::state::{Start, State};
+use super::update::{Effect, Msg, update};
+use crate::attribution::{AlphaPath, Attribution, Completeness, MethodId, Raw};
+use crate::config::theme::{Theme, Themes};
+use crate::jobs::painter::Made;
+use crate::jobs::{Event, Explained, Facts, Key, Outcome, Request, Seen};
+use crate::look::Look;
+use crate::model::card::{Card, Channels, InputCard, OutputCard};
+use crate::model::labels::Labels;
+use crate::model::layers::{Kind, Layer};
+use crate::model::picture::Picture;
+use crate::model::preprocess::Preprocess;
+use crate::terminal::graphics::Graphics;
+use crate::terminal::picture::{Encoding, scale};
+
+/// Side of the made-up network's input.
+const SIDE: usize = 16;
+/// Its classes.
+const CLASSES: [&str; 6] = ["zebra", "castle", "umbrella", "balloon", "ladybird", "teapot"];
+
+/// A theme, or the plain one for `""`.
+pub fn theme(name: &str) -> (Theme, Themes) {
+    let (themes, _) = Themes::load(None);
+    (themes.get(name).unwrap_or_else(|_| Theme::plain()), themes)
+}
+
+/// A state at the start, with three pictures.
+pub fn start(theme_name: &str) -> State {
+    let pictures = ["zebra.jpg", "castle.jpg", "two things.jpg"].map(|n| (n.to_owned(), n.to_owned())).to_vec();
+    let encoding = Encoding { graphics: Graphics::Halfblocks, cell: (10, 20), registers: 256, tmux: false };
+    let theme = theme(theme_name);
+    let (model, method) = (Some("tiny.onnx".to_owned()), MethodId::GradCam);
+    State::new(Start { encoding, theme, keys: None, model, pictures, method, look: Look::default() }).0
+}
+
+/// A picture of a diagonal.
+pub fn picture() -> Arc<Picture> {
+    let rgb = RgbImage::from_fn(32, 24, |x, y| image::Rgb([(x * 8) as u8, (y * 10) as u8, 60]));
+    Arc::new(Picture { name: "zebra.jpg".to_owned(), rgb })
+}
+
+/// What is known about the made-up network.
+pub fn facts() -> Facts {
+    let layer = |(index, (name, kind, side)): (usize, &(&str, Kind, usize))| Layer {
+        index,
+        name: (*name).to_owned(),
+        kind: *kind,
+        op: "Conv 3×3".to_owned(),
+        tensor: (*name).to_owned(),
+        parameters: 10,
+        channels: 8,
+        height: *side,
+        width: *side,
+    };
+    let layers = [
+        ("conv1", Kind::Conv, 8),
+        ("layer1.0.conv1", Kind::Conv, 8),
+        ("layer1.0", Kind::Block, 8),
+        ("layer2.0", Kind::Block, 4),
+        ("layer3.0", Kind::Block, 2),
+    ];
+    let card = Card {
+        name: "tiny".to_owned(),
+        description: String::new(),
+        input: InputCard::plain(SIDE, SIDE, Channels::Rgb),
+        output: OutputCard::default(),
+        provenance: Default::default(),
+    };
+    Facts {
+        name: "tiny".to_owned(),
+        labels: Labels::new(CLASSES.map(str::to_owned), CLASSES.len()),
+        layers: layers.iter().enumerate().map(layer).collect(),
+        default_layer: Some(4),
+        preprocess: Preprocess::from(&card),
+        cam: Err("CAM needs a pooled head; this one is Flatten → Gemm".to_owned()),
+        device: "CPU, 2 threads".to_owned(),
+        runtime: "1.32.0".to_owned(),
+        notice: None,
+    }
+}
+
+/// What the made-up network answers.
+pub fn answer(request: &Request) -> Outcome {
+    match &request.key {
+        Key::Open => Outcome::Opened(Arc::new(facts())),
+        Key::Predict { .. } => {
+            let prepared = facts().preprocess.prepare(request.picture.as_ref().unwrap()).unwrap();
+            let logits = Array1::from(vec![6.0, 3.5, 1.0, 0.5, -0.25, -2.0]);
+            Outcome::Predicted(Arc::new(Seen::new(prepared, logits.view())))
+        }
+        Key::Explain { method, layer, target, parameters, .. } => {
+            let ramp = |scale: f32| {
+                Array3::from_shape_fn((3, SIDE, SIDE), |(c, y, x)| (x as f32 - y as f32 + c as f32) * scale)
+            };
+            let raw = match method.is_layer_map() {
+                true => Raw::Layer(Array2::from_shape_fn((2, 2), |(y, x)| (x + y) as f32 * 0.25)),
+                false => Raw::Input(ramp(0.01)),
+            };
+            let steps = parameters.steps;
+            let path = || AlphaPath {
+                alphas: (0..steps).map(|i| (i as f32 + 0.5) / steps as f32).collect(),
+                weights: vec![1.0 / steps as f32; steps],
+                scores: (0..steps).map(|i| i as f32 / 10.0).collect(),
+                probabilities: (0..steps).map(|i| i as f32 / steps as f32).collect(),
+                gradients: Arc::new(Array4::from_elem((steps, 3, SIDE, SIDE), 0.01)),
+                input: Arc::new(ramp(0.1)),
+                baseline: Arc::new(Array3::zeros((3, SIDE, SIDE))),
+            };
+            let is_path = *method == MethodId::IntegratedGradients;
+            let total = if is_path { steps } else { 1 };
+            Outcome::Explained(Explained::from(Attribution {
+                method: *method,
+                target: *target,
+                layer: *layer,
+                raw,
+                logits: vec![6.0, 3.5, 1.0, 0.5, -0.25, -2.0],
+                score: 6.0,
+                completeness: is_path.then_some(Completeness { sum: 5.98, difference: 6.0 }),
+                path: is_path.then(path),
+                done: total,
+                total,
+            }))
+        }
+        Key::Layers { layers, .. } => {
+            let map = |side: &usize| Array2::from_shape_fn((2 + side % 2, 2), |(y, x)| (x * y) as f32);
+            Outcome::Layers(Arc::new(layers.iter().map(map).collect()))
+        }
+    }
+}
+
+/// Carries out effects as the program would, at once, until nothing follows any more; returns those that leave the
+/// program (copy, export, quit and the like).
+pub fn settle(state: &mut State, effects: Vec<Effect>) -> Vec<Effect> {
+    let mut left = Vec::new();
+    let mut waiting: std::collections::VecDeque<Effect> = effects.into();
+    while let Some(effect) = waiting.pop_front() {
+        let message = match effect {
+            Effect::Read(index) => Msg::Read(index, Ok((picture(), picture()))),
+            Effect::Submit(request) => {
+                let outcome = answer(&request);
+                Msg::Job(Event::Done { generation: request.generation, outcome, seconds: 0.041 })
+            }
+            Effect::Paint(serial, order) => {
+                let cells = order.encoding.fit(order.subject.dimensions(), order.room);
+                let mut scaled = |picture: &RgbImage, w, h| Arc::new(scale(picture, w, h));
+                let painted = order.subject.paint(order.encoding.pixels(cells), &mut scaled);
+                let encoded = order.encoding.encode(&painted.pixels, cells, order.place).unwrap();
+                Msg::Made(Made { order, serial, result: Ok((Arc::new(encoded), painted.map)) })
+            }
+            other => {
+                left.push(other);
+                continue;
+            }
+        };
+        waiting.extend(update(state, message));
+    }
+    left
+}

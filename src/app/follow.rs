@@ -1,0 +1,116 @@
+//! What follows from a state: pictures to read, the next question to the engine, panes to paint.
+//!
+//! Nothing is ordered by a key directly; a key changes the state and this compares what it needs with what it has.
+//! Must not do any of it.
+
+use std::collections::BTreeSet;
+
+use super::state::{Load, Model, Running, State, Tab};
+use super::update::Effect;
+use crate::jobs::painter::Order;
+use crate::jobs::progress::Progress;
+use crate::jobs::{Key, Outcome, Request};
+use crate::ui::panes;
+
+/// Whole pictures that stay in memory around the current one, to each side.
+const NEAR: usize = 3;
+
+/// Brings what is read, asked and ordered in line with the state.
+pub fn follow(state: &mut State) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    read(state, &mut effects);
+    ask(state, &mut effects);
+    paint(state, &mut effects);
+    effects
+}
+
+/// Pictures that are on the screen and not read; whole pictures far from the current one are let go.
+fn read(state: &mut State, effects: &mut Vec<Effect>) {
+    let mut wanted = vec![state.picture];
+    wanted.extend(panes::strip(state).into_iter().flat_map(|strip| strip.pictures()));
+    for index in wanted {
+        let current = index == state.picture;
+        let Some(entry) = state.pictures.get_mut(index) else { continue };
+        let missing = match &entry.load {
+            Load::Not => true,
+            Load::Ready { picture, .. } => current && picture.is_none(),
+            Load::Asked | Load::Failed(_) => false,
+        };
+        if missing {
+            entry.load = Load::Asked;
+            effects.push(Effect::Read(index));
+        }
+    }
+    let current = state.picture;
+    for (_, entry) in state.pictures.iter_mut().enumerate().filter(|(index, _)| index.abs_diff(current) > NEAR) {
+        if let Load::Ready { picture, .. } = &mut entry.load {
+            *picture = None;
+        }
+    }
+}
+
+/// The first question that the view needs and that has neither an answer nor a refusal.
+fn next_question(state: &State) -> Option<Key> {
+    if !matches!(state.model, Model::Ready(_)) {
+        return matches!(state.model, Model::Opening { .. }).then_some(Key::Open);
+    }
+    state.photo()?;
+    let open = |key: &Key| state.cache.get(key).is_none() && !state.refused.iter().any(|(refused, _)| refused == key);
+    let predict = Key::Predict { picture: state.picture };
+    if open(&predict) {
+        return Some(predict);
+    }
+    state.seen()?;
+    let explain = state.question().filter(|_| state.tab != Tab::Picture);
+    [explain, state.layers_question()].into_iter().flatten().find(open)
+}
+
+fn ask(state: &mut State, effects: &mut Vec<Effect>) {
+    let running = state.running.as_ref().map(|running| &running.key);
+    let Some(key) = next_question(state) else {
+        // What runs is not needed any more: let go of it, unless it opens the model.
+        if running.is_some_and(|key| *key != Key::Open) && state.running.as_ref().is_some_and(|r| !r.cancelled) {
+            effects.push(Effect::Cancel);
+            state.running = None;
+        }
+        return;
+    };
+    if running == Some(&key) || running == Some(&Key::Open) {
+        return;
+    }
+    state.serial += 1;
+    let picture = state.photo().cloned();
+    let request = Request { key: key.clone(), generation: state.serial, picture, seen: state.seen() };
+    state.running =
+        Some(Running { key, generation: state.serial, progress: Progress::default(), cancelled: false, partial: None });
+    effects.push(Effect::Submit(request));
+}
+
+/// Panes whose picture is not of what they should show.
+fn paint(state: &mut State, effects: &mut Vec<Effect>) {
+    let wanted = panes::visible(state);
+    let places: BTreeSet<u32> = wanted.iter().filter(|pane| pane.subject.is_some()).map(|pane| pane.place).collect();
+    state.panes.retain(|place, _| places.contains(place));
+    for want in wanted {
+        let Some(subject) = want.subject else { continue };
+        let room = want.area.as_size();
+        let order = Order { place: want.place, subject, room, encoding: state.encoding, epoch: state.epoch };
+        let pane = state.panes.entry(want.place).or_default();
+        if pane.ordered.as_ref().is_none_or(|(_, ordered)| *ordered != order) {
+            state.serial += 1;
+            pane.ordered = Some((state.serial, order.clone()));
+            effects.push(Effect::Paint(state.serial, order));
+        }
+    }
+}
+
+/// Puts an answer where it belongs.
+pub fn answered(state: &mut State, key: Key, outcome: Outcome) {
+    match outcome {
+        Outcome::Opened(facts) => state.model = Model::Ready(facts),
+        outcome => {
+            let bytes = outcome.bytes();
+            state.cache.insert(key, outcome, bytes);
+        }
+    }
+}

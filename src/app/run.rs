@@ -1,0 +1,274 @@
+//! Carries out what follows from the state: the loop between keys, workers, painters and the screen.
+//!
+//! Owns all input and output of the program. Event driven: it sleeps until something happens, and draws at most one
+//! frame per [`FRAME`]. Must not decide anything: that is [`update`](super::update::update).
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event as Input, EventStream};
+use futures::StreamExt;
+use ratatui::layout::Size;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
+
+use super::late::Late;
+use super::log;
+use super::pictures::{Origin, PicturesError, Reader, gather};
+use super::state::{Start, State, Toast};
+use super::update::{Effect, Msg, update};
+use crate::attribution::MethodId;
+use crate::config::paths;
+use crate::config::theme::{Theme, Themes};
+use crate::export::{self, ExportError};
+use crate::jobs::explainer::{Explainer, Recipe};
+use crate::jobs::painter::Painters;
+use crate::jobs::subject::Subject;
+use crate::jobs::worker::Worker;
+use crate::look::Look;
+use crate::model::source::Source;
+use crate::terminal::clipboard;
+use crate::terminal::graphics::GraphicsChoice;
+use crate::terminal::picture::{Encoding, scale};
+use crate::terminal::probe::{self, Capabilities, Depth};
+use crate::terminal::screen::{self, Screen, WORKER_THREADS};
+use crate::ui;
+
+/// Least time between two frames.
+pub const FRAME: Duration = Duration::from_millis(16);
+/// How long the engine may take to stop at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the program is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The network and what it runs on.
+    pub recipe: Recipe,
+    /// Pictures and folders of pictures; none for the bundled pictures.
+    pub pictures: Vec<PathBuf>,
+    /// How to draw pictures.
+    pub graphics: GraphicsChoice,
+    /// The method to begin with.
+    pub method: MethodId,
+    /// How maps look to begin with.
+    pub look: Look,
+}
+
+/// Why the program could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The pictures.
+    #[error(transparent)]
+    Pictures(#[from] PicturesError),
+    /// The terminal.
+    #[error("the terminal cannot be used: {0}; lensor explain works without one")]
+    Terminal(#[from] std::io::Error),
+}
+
+/// Runs the terminal UI until it is left; the exit code is 0, 130 after an interrupt, 128 + n after signal n.
+pub fn run(options: Options) -> Result<ExitCode, RunError> {
+    let origins = if options.pictures.is_empty() { Vec::new() } else { gather(&options.pictures)? };
+    let _log = log::start();
+    screen::prepare()?;
+    let found = probe::ask(options.graphics);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let code = runtime.map_err(RunError::from).and_then(|runtime| runtime.block_on(serve(options, origins, found)));
+    screen::restore();
+    code.map(ExitCode::from)
+}
+
+/// What the loop talks to.
+struct Lanes {
+    screen: Screen,
+    worker: Worker,
+    painters: Painters,
+    reader: Reader,
+    sender: UnboundedSender<Msg>,
+    tmux: bool,
+    tick: Option<Instant>,
+}
+
+async fn serve(options: Options, origins: Vec<Origin>, found: Capabilities) -> Result<u8, RunError> {
+    let (mut state, said) = begin(&options, &origins, &found);
+    let (sender, mut receiver) = unbounded_channel();
+    let lost = Arc::new(Notify::new());
+    let gone = lost.clone();
+    let screen = Screen::open(found.depth, move || gone.notify_one())?;
+    let (to_job, to_painter, to_reader) = (sender.clone(), sender.clone(), sender.clone());
+    // A send fails only when the loop has ended, and then nobody waits for it.
+    let mut lanes = Lanes {
+        screen,
+        worker: Worker::start(Explainer::new(options.recipe), move |event| drop(to_job.send(Msg::Job(event))))?,
+        painters: Painters::start(move |made| drop(to_painter.send(Msg::Made(made))))?,
+        reader: Reader::start(origins, move |at, read| drop(to_reader.send(Msg::Read(at, read))))?,
+        sender,
+        tmux: found.tmux,
+        tick: None,
+    };
+    let window = size(state.size);
+    let mut code = lanes.apply(&mut state, Msg::Resize(window, None))?;
+    for text in said {
+        code = code.or(lanes.apply(&mut state, Msg::Say(Toast { text, bad: true }))?);
+    }
+    for key in &found.typed {
+        code = code.or(lanes.apply(&mut state, Msg::Key(*key))?);
+    }
+    let code = match code {
+        Some(code) => code,
+        None => lanes.listen(&mut state, &mut receiver, &found, &lost).await?,
+    };
+    lanes.worker.close(PATIENCE);
+    Ok(code)
+}
+
+/// The state at the start and what is to be said about the user's settings.
+fn begin(options: &Options, origins: &[Origin], found: &Capabilities) -> (State, Vec<String>) {
+    let folder = paths::config();
+    let (themes, errors) = Themes::load(folder.as_ref().map(|folder| folder.join("themes")).as_deref());
+    let mut said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let usual = match (found.depth, found.light) {
+        (Depth::Named, _) => "named",
+        (_, Some(true)) => "light",
+        _ => "dark",
+    };
+    let own = themes.names().contains(&"default");
+    let theme = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        Theme::plain()
+    } else {
+        themes.get(if own { "default" } else { usual }).unwrap_or_else(|error| {
+            said.push(error.to_string());
+            Theme::plain()
+        })
+    };
+    let start = Start {
+        encoding: Encoding::from(found),
+        theme: (theme, themes),
+        keys: folder.and_then(|folder| std::fs::read_to_string(folder.join("keys.toml")).ok()),
+        model: match &options.recipe.source {
+            Source::File(path) => Some(path.display().to_string()),
+        },
+        pictures: origins.iter().map(|origin| (origin.name(), origin.argument())).collect(),
+        method: options.method,
+        look: options.look,
+    };
+    let (state, errors) = State::new(start);
+    said.extend(errors);
+    (state, said)
+}
+
+fn size(usual: Size) -> Size {
+    crossterm::terminal::size().map_or(usual, |(width, height)| Size::new(width, height))
+}
+
+/// Pixels of a cell by the terminal driver's count.
+fn cell() -> Option<(u16, u16)> {
+    let size = crossterm::terminal::window_size().ok()?;
+    let cell = (size.width.checked_div(size.columns)?, size.height.checked_div(size.rows)?);
+    (cell.0 > 0 && cell.1 > 0).then_some(cell)
+}
+
+impl Lanes {
+    /// Waits for what happens, applies it and shows what comes of it, until an exit code comes of it.
+    async fn listen(
+        &mut self,
+        state: &mut State,
+        receiver: &mut UnboundedReceiver<Msg>,
+        found: &Capabilities,
+        lost: &Notify,
+    ) -> Result<u8, RunError> {
+        let mut input = EventStream::new();
+        let mut late = Late::new(found.late);
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        // The driver's count is used after a resize only where it agreed with the terminal's answer.
+        let counted = cell() == Some(found.cell);
+        let (mut dirty, mut due) = (true, Instant::now());
+        loop {
+            if dirty && Instant::now() >= due {
+                self.screen.show(ui::view(state));
+                (dirty, due) = (false, Instant::now() + FRAME);
+            }
+            let tick = self.tick;
+            let message = tokio::select! {
+                event = input.next() => match event {
+                    Some(Ok(Input::Key(key))) if late.is_answer(&key) => continue,
+                    Some(Ok(Input::Key(key))) => Msg::Key(key),
+                    Some(Ok(Input::Resize(width, height))) => {
+                        Msg::Resize(Size::new(width, height), cell().filter(|_| counted))
+                    }
+                    Some(Ok(_)) => continue,
+                    // The terminal is gone.
+                    Some(Err(_)) | None => return Ok(129),
+                },
+                Some(message) = receiver.recv() => message,
+                () = sleep_until(due), if dirty => continue,
+                () = sleep_until(tick.unwrap_or(due)), if tick.is_some() => {
+                    self.tick = None;
+                    Msg::Tick
+                }
+                _ = terminate.recv() => return Ok(143),
+                _ = hangup.recv() => return Ok(129),
+                _ = interrupt.recv() => return Ok(130),
+                () = lost.notified() => return Ok(129),
+            };
+            let mut next = Some(message);
+            while let Some(message) = next {
+                if let Some(code) = self.apply(state, message)? {
+                    return Ok(code);
+                }
+                next = receiver.try_recv().ok();
+            }
+            dirty = true;
+        }
+    }
+
+    /// Applies a message and carries out its effects; the exit code if it ends the program.
+    fn apply(&mut self, state: &mut State, message: Msg) -> Result<Option<u8>, RunError> {
+        for effect in update(state, message) {
+            match effect {
+                Effect::Read(index) => self.reader.read(index),
+                Effect::Submit(request) => self.worker.submit(request),
+                Effect::Cancel => self.worker.cancel(),
+                Effect::Paint(serial, order) => self.painters.order(serial, order),
+                Effect::Copy(text) => self.screen.pass(&clipboard::copy(&text, self.tmux)),
+                Effect::Export { subject, name, command } => self.export(subject, name, command)?,
+                Effect::Tick(after) => self.tick = Some(Instant::now() + after),
+                Effect::Redraw => self.screen.forget(),
+                Effect::Suspend => {
+                    self.screen.suspend()?;
+                    let window = size(state.size);
+                    if let Some(code) = self.apply(state, Msg::Resize(window, None))? {
+                        return Ok(Some(code));
+                    }
+                }
+                Effect::Quit(code) => return Ok(Some(code)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn export(&self, subject: Subject, name: String, command: String) -> Result<(), RunError> {
+        let sender = self.sender.clone();
+        std::thread::Builder::new().name(format!("{WORKER_THREADS}-export")).spawn(move || {
+            let saved = save(&subject, &name, &command).map_err(|error| error.to_string());
+            // Nobody waits for it once the program ends.
+            let _ = sender.send(Msg::Exported(saved));
+        })?;
+        Ok(())
+    }
+}
+
+/// Paints a subject at full size into a new file in the current folder and returns its name.
+fn save(subject: &Subject, name: &str, command: &str) -> Result<String, ExportError> {
+    let mut scaled = |picture: &image::RgbImage, width, height| Arc::new(scale(picture, width, height));
+    let painted = subject.paint(subject.dimensions(), &mut scaled);
+    let names = std::iter::once(format!("{name}.png")).chain((2..).map(|n| format!("{name}-{n}.png")));
+    let file = names.into_iter().find(|file| !Path::new(file).exists()).unwrap_or_default();
+    export::png::write(Path::new(&file), &painted.pixels, &[("Command", command.to_owned())])?;
+    Ok(file)
+}

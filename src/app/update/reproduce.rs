@@ -1,0 +1,89 @@
+//! A view as a command line and as a file name. Must not know how either is used.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::app::state::{State, Tab};
+use crate::attribution::{MethodId, Of, Parameters};
+use crate::look::Look;
+
+/// The command that draws the same map from the same question.
+pub fn command(state: &State) -> String {
+    let mut line = "lensor explain".to_owned();
+    let entry = &state.pictures[state.picture];
+    let mut word = |flag: &str, value: &str| {
+        let _ = write!(line, " {flag}{}{}", if flag.is_empty() { "" } else { " " }, quoted(value));
+    };
+    word("", &entry.argument);
+    if let Some(model) = &state.model_argument {
+        word("--model", model);
+    }
+    let method = state.method();
+    word("--method", method.name());
+    if let Some(target) = state.target() {
+        word("--target", &target.class.to_string());
+        if target.of == Of::Probability {
+            word("--of", "probability");
+        }
+    }
+    if let (Some(layer), Some(facts)) = (state.layer(), state.facts()) {
+        word("--layer", &facts.layers[layer].name);
+    }
+    let Parameters { steps, baseline, .. } = &state.parameters;
+    if method == MethodId::IntegratedGradients {
+        word("--steps", &steps.to_string());
+        word("--baseline", baseline.name());
+    }
+    let (look, usual) = (&state.look, Look::default());
+    let mut changed = |flag: &str, is: String, was: String| {
+        if is != was {
+            word(flag, &is);
+        }
+    };
+    changed("--aggregate", look.aggregate.to_string(), usual.aggregate.to_string());
+    let clamp = |look: &Look| format!("{},{}", look.clamp.0, look.clamp.1);
+    changed("--clamp", clamp(look), clamp(&usual));
+    changed("--sigma", look.sigma.to_string(), usual.sigma.to_string());
+    changed("--colormap", look.colormap.to_string(), usual.colormap.to_string());
+    changed("--opacity", look.opacity.to_string(), usual.opacity.to_string());
+    line
+}
+
+/// A file name for the view, without its ending: `zebra-grad-cam-layer4.1-zebra`.
+pub fn file_name(state: &State) -> String {
+    let name = &state.pictures[state.picture].name;
+    let mut parts = vec![Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned()];
+    if state.tab != Tab::Picture && state.explained().is_some() {
+        parts.push(state.method().name().to_owned());
+        if let (Some(layer), Some(facts)) = (state.layer(), state.facts()) {
+            parts.push(facts.layers[layer].name.clone());
+        }
+        if let (Some(target), Some(facts)) = (state.target(), state.facts()) {
+            parts.push(facts.labels.name(target.class).split(',').next().unwrap_or_default().to_owned());
+        }
+    }
+    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
+    parts.join("-").chars().map(plain).collect()
+}
+
+/// As a shell needs it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/,:=+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(quoted("a/b-1.png"), "a/b-1.png");
+        assert_eq!(quoted("my cat's.png"), "'my cat'\\''s.png'");
+        assert_eq!(quoted(""), "''");
+    }
+}

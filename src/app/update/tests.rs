@@ -1,0 +1,305 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::app::fixture::{answer, facts, picture, settle, start};
+use crate::config::keys::sequence;
+use crate::jobs::progress::Progress;
+use crate::look::View;
+
+/// A settled state in a window of 120 × 40.
+fn settled() -> State {
+    let mut state = start("dark");
+    let effects = update(&mut state, Msg::Resize(Size::new(120, 40), None));
+    settle(&mut state, effects);
+    state
+}
+
+/// Presses keys written as in `keys.toml`, settling after each; returns what leaves the program.
+fn typed(state: &mut State, keys: &str) -> Vec<Effect> {
+    let mut left = Vec::new();
+    for key in sequence(keys).unwrap() {
+        let effects = update(state, Msg::Key(KeyEvent::new(key.code, key.modifiers)));
+        left.extend(settle(state, effects));
+    }
+    left
+}
+
+/// Effects of one key, not carried out.
+fn pressed(state: &mut State, key: &str) -> Vec<Effect> {
+    let key = sequence(key).unwrap()[0];
+    update(state, Msg::Key(KeyEvent::new(key.code, key.modifiers)))
+}
+
+fn touches_engine(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Submit(_) | Effect::Cancel))
+}
+
+#[test]
+fn the_picture_is_painted_before_the_model_is_open() {
+    let mut state = start("dark");
+    let effects = update(&mut state, Msg::Resize(Size::new(80, 24), None));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Submit(Request { key: Key::Open, .. }))));
+    let effects = update(&mut state, Msg::Read(0, Ok((picture(), picture()))));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Paint(_, Order { subject: Subject::Photo(_), .. }))));
+    assert!(!touches_engine(&effects), "nothing can be asked yet");
+}
+
+#[test]
+fn a_start_settles_on_the_explanation_of_the_predicted_class() {
+    let state = settled();
+    assert!(state.is_idle());
+    assert_eq!(state.target().unwrap().class, 0);
+    assert_eq!(state.explained().unwrap().attribution.method, MethodId::GradCam);
+    assert!(state.map().is_some());
+}
+
+#[test]
+fn appearance_never_asks_the_engine() {
+    let mut state = settled();
+    for key in ["o", "O", ")", "(", "}", "{", "s", "S", "v", "V"] {
+        let effects = pressed(&mut state, key);
+        assert!(!touches_engine(&effects), "{key}: {effects:?}");
+        settle(&mut state, effects);
+    }
+    typed(&mut state, "8");
+    for key in ["r", "R", "Left", "Home", "Right", "Shift-Right", "End", "v", "o"] {
+        let effects = pressed(&mut state, key);
+        assert!(!touches_engine(&effects), "{key}: {effects:?}");
+        assert!(effects.iter().any(|e| matches!(e, Effect::Paint(..))) || key == "End", "{key} repaints");
+        settle(&mut state, effects);
+    }
+}
+
+#[test]
+fn stepping_back_is_answered_from_memory() {
+    let mut state = settled();
+    typed(&mut state, "J K");
+    assert!(!touches_engine(&pressed(&mut state, "J")), "both pictures have been seen");
+}
+
+#[test]
+fn keys_walk_pictures_methods_layers_and_classes() {
+    let mut state = settled();
+    typed(&mut state, "K");
+    assert_eq!(state.picture, 2, "round and round");
+    typed(&mut state, "[");
+    assert_eq!(state.layer(), Some(3));
+    typed(&mut state, "[ [ [ [");
+    assert_eq!(state.layer(), Some(0), "not beyond the first");
+    typed(&mut state, "c");
+    assert_eq!(state.target().unwrap().class, 1);
+    typed(&mut state, "t");
+    assert_eq!(state.target().unwrap().of, Of::Probability);
+    typed(&mut state, "C C");
+    assert_eq!((state.chosen_class, state.target().unwrap().class), (None, 0));
+    typed(&mut state, "M");
+    assert_eq!(state.method(), MethodId::GradientInput, "CAM is passed over: the head does not allow it");
+    typed(&mut state, "J");
+    assert_eq!((state.picture, state.chosen_class), (0, None));
+}
+
+#[test]
+fn a_class_is_picked_by_typing_part_of_its_name() {
+    let mut state = settled();
+    typed(&mut state, "g c u m b Enter");
+    assert_eq!(state.target().unwrap().class, 2);
+    typed(&mut state, "g l c o n v 1 Enter");
+    assert_eq!(state.layer(), Some(0));
+    typed(&mut state, ": e x p o r");
+    assert!(matches!(state.popup, Some(Popup::Picker(_))));
+    typed(&mut state, "Esc");
+    assert!(state.popup.is_none());
+}
+
+#[test]
+fn a_disabled_command_says_why() {
+    let mut state = settled();
+    typed(&mut state, "Space");
+    assert!(state.toast.as_ref().unwrap().text.contains("Path"));
+    typed(&mut state, "m m ]");
+    assert!(state.toast.as_ref().unwrap().text.contains("no layer"));
+}
+
+#[test]
+fn the_path_begins_at_its_end_and_plays_round() {
+    let mut state = settled();
+    typed(&mut state, "8");
+    assert_eq!(state.step, 49);
+    typed(&mut state, "Left Left");
+    assert_eq!(state.step, 47);
+    typed(&mut state, "Home");
+    assert_eq!(state.step, 0);
+    let ticks = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Tick(_)));
+    assert!(ticks(&pressed(&mut state, "Space")));
+    assert!(ticks(&update(&mut state, Msg::Tick)));
+    assert_eq!(state.step, 1);
+    pressed(&mut state, "Space");
+    assert!(!ticks(&update(&mut state, Msg::Tick)), "a paused path does not go on");
+}
+
+/// A state in which integrated gradients run, and their generation.
+fn running() -> (State, u64) {
+    let mut state = settled();
+    let effects = pressed(&mut state, "8");
+    let submitted = effects.iter().find_map(|e| if let Effect::Submit(r) = e { Some(r.generation) } else { None });
+    (state, submitted.unwrap())
+}
+
+#[test]
+fn the_running_sum_is_painted_as_it_comes() {
+    let (mut state, generation) = running();
+    let request = Request { key: state.question().unwrap(), generation, picture: None, seen: None };
+    let outcome = answer(&request);
+    let effects = update(&mut state, Msg::Job(Event::Partial { generation, outcome }));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Paint(_, Order { subject: Subject::Map(..), .. }))));
+}
+
+#[test]
+fn news_of_another_generation_changes_nothing() {
+    let (mut state, generation) = running();
+    let message = "old".to_owned();
+    update(&mut state, Msg::Job(Event::Failed { generation: generation - 1, message }));
+    assert!(state.running.is_some() && state.refused.is_empty());
+}
+
+#[test]
+fn a_cancel_keeps_what_is_done_and_does_not_ask_again() {
+    for key in ["X", "Ctrl-c"] {
+        let (mut state, generation) = running();
+        assert!(pressed(&mut state, key).iter().any(|e| matches!(e, Effect::Cancel)));
+        let request = Request { key: state.question().unwrap(), generation, picture: None, seen: None };
+        let Outcome::Explained(explained) = answer(&request) else { unreachable!() };
+        let attribution = crate::attribution::Attribution { done: 17, ..(*explained.attribution).clone() };
+        let kept = Some(Outcome::Explained(attribution.into()));
+        let effects = update(&mut state, Msg::Job(Event::Cancelled { generation, kept }));
+        assert!(!touches_engine(&effects));
+        assert_eq!(state.explained().unwrap().attribution.done, 17);
+        assert!(state.toast.as_ref().unwrap().text.contains("17 of 50"));
+        assert!(touches_engine(&pressed(&mut state, "Enter")), "Enter computes it again");
+    }
+}
+
+#[test]
+fn leaving_asks_only_while_something_runs_and_an_interrupt_twice_is_130() {
+    let quits = |effects: &[Effect]| effects.iter().find_map(|e| if let Effect::Quit(c) = e { Some(*c) } else { None });
+    let (mut state, _) = running();
+    assert_eq!(quits(&pressed(&mut state, "q")), None);
+    assert_eq!(quits(&pressed(&mut state, "q")), Some(0));
+    let mut idle = settled();
+    assert_eq!(quits(&pressed(&mut idle, "Ctrl-c")), None);
+    assert_eq!(quits(&pressed(&mut idle, "Ctrl-c")), Some(130));
+    assert_eq!(quits(&pressed(&mut settled(), "q")), Some(0));
+}
+
+#[test]
+fn a_failure_is_shown_and_enter_tries_again() {
+    let mut state = start("dark");
+    let effects = update(&mut state, Msg::Resize(Size::new(80, 24), None));
+    let generation = state.running.as_ref().unwrap().generation;
+    assert!(touches_engine(&effects));
+    let message = "no library; use --onnxruntime FILE".to_owned();
+    assert!(!touches_engine(&update(&mut state, Msg::Job(Event::Failed { generation, message }))));
+    assert!(matches!(state.model, Model::Failed(_)));
+    assert!(touches_engine(&pressed(&mut state, "Enter")));
+    assert!(matches!(state.model, Model::Opening { .. }));
+}
+
+#[test]
+fn an_old_painting_does_not_replace_a_newer_one() {
+    let mut state = settled();
+    let old = state.panes[&0].shown.clone().unwrap();
+    let (serial, order) = state.panes[&0].ordered.clone().unwrap();
+    typed(&mut state, "v");
+    let new = state.panes[&0].shown.as_ref().unwrap().serial;
+    let made = Made { order, serial, result: Ok((old.picture, old.map)) };
+    update(&mut state, Msg::Made(made));
+    assert_eq!(state.panes[&0].shown.as_ref().unwrap().serial, new);
+}
+
+#[test]
+fn the_copied_command_says_what_is_shown() {
+    let mut state = settled();
+    typed(&mut state, "J J v s c");
+    let copied =
+        typed(&mut state, "y").into_iter().find_map(|e| if let Effect::Copy(text) = e { Some(text) } else { None });
+    let expected = "lensor explain 'two things.jpg' --model tiny.onnx --method grad-cam --target 1 --layer layer3.0 \
+                    --sigma 0.5 --colormap magma";
+    assert_eq!(copied.unwrap(), expected);
+    let exported = typed(&mut state, "e");
+    let named = exported
+        .iter()
+        .any(|e| matches!(e, Effect::Export { name, .. } if name == "two-things-grad-cam-layer3.0-castle"));
+    assert!(named, "{exported:?}");
+}
+
+#[test]
+fn a_resize_and_a_lost_screen_send_every_picture_again() {
+    let mut state = settled();
+    let count = state.panes.len();
+    for message in [Msg::Lost, Msg::Resize(Size::new(120, 40), None)] {
+        let effects = update(&mut state, message);
+        let painted = effects.iter().filter(|e| matches!(e, Effect::Paint(..))).count();
+        assert_eq!(painted, count);
+        assert!(effects.iter().any(|e| matches!(e, Effect::Redraw)));
+        settle(&mut state, effects);
+    }
+}
+
+#[test]
+fn views_go_round() {
+    let mut state = settled();
+    let first = state.look.view;
+    let mut seen = Vec::new();
+    for _ in View::ALL {
+        typed(&mut state, "o");
+        seen.push(state.look.view);
+    }
+    assert_eq!((seen.len(), seen.last()), (View::ALL.len(), Some(&first)));
+}
+
+fn message() -> impl Strategy<Value = Msg> {
+    let key = prop_oneof![
+        proptest::char::range(' ', '~').prop_map(KeyCode::Char),
+        Just(KeyCode::Enter),
+        Just(KeyCode::Esc),
+        Just(KeyCode::Tab),
+        Just(KeyCode::Backspace),
+        Just(KeyCode::Left),
+        Just(KeyCode::Home),
+        Just(KeyCode::PageDown),
+    ];
+    let modifiers = prop_oneof![4 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
+    let elapsed = Duration::from_millis(5);
+    prop_oneof![
+        20 => (key, modifiers).prop_map(|(code, modifiers)| Msg::Key(KeyEvent::new(code, modifiers))),
+        2 => (0..250_u16, 0..90_u16).prop_map(|(w, h)| Msg::Resize(Size::new(w, h), None)),
+        1 => (0..9_usize).prop_map(|at| Msg::Read(at, Err("broken".to_owned()))),
+        1 => (0..60_u64).prop_map(|generation| Msg::Job(Event::Cancelled { generation, kept: None })),
+        1 => (0..60_u64).prop_map(move |generation| {
+            let progress = Progress { done: 3, total: 5, elapsed };
+            Msg::Job(Event::Progress { generation, note: Some("x".to_owned()), progress })
+        }),
+        1 => (0..60_u64).prop_map(|g| Msg::Job(Event::Done { generation: g, outcome: Outcome::Opened(facts().into()), seconds: 1.0 })),
+        1 => Just(Msg::Tick),
+        1 => Just(Msg::Lost),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Total: any messages in any order give a state that can be drawn.
+    #[test]
+    fn any_messages_give_a_state_that_can_be_drawn(messages in proptest::collection::vec((message(), any::<bool>()), 1..40)) {
+        let mut state = start("dark");
+        for (message, carried_out) in messages {
+            let effects = update(&mut state, message);
+            if carried_out {
+                settle(&mut state, effects);
+            }
+            let _ = crate::ui::view(&state);
+        }
+    }
+}

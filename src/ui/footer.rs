@@ -1,0 +1,141 @@
+//! The two last lines: what can be done here, and how things stand. Must not decide what can be done.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::{numbers, text};
+use crate::app::command::Command;
+use crate::app::state::{Running, State, Tab};
+
+/// Commands worth a hint, in the order of their use, under one word each.
+const HINTS: [(&[Command], &str); 17] = [
+    (&[Command::Cancel], "cancel"),
+    (&[Command::Play], "play"),
+    (&[Command::StepPrevious, Command::StepNext], "α"),
+    (&[Command::LayerPrevious, Command::LayerNext], "layer"),
+    (&[Command::PictureNext, Command::PicturePrevious], "picture"),
+    (&[Command::MethodNext], "method"),
+    (&[Command::ClassNext], "class"),
+    (&[Command::ViewNext], "view"),
+    (&[Command::OpacityDown, Command::OpacityUp], "opacity"),
+    (&[Command::AggregateNext], "channels"),
+    (&[Command::ClampDown, Command::ClampUp], "clamp"),
+    (&[Command::SigmaUp], "blur"),
+    (&[Command::ColormapNext], "colormap"),
+    (&[Command::BaselineNext], "baseline"),
+    (&[Command::StepsMore], "steps"),
+    (&[Command::Export], "export"),
+    (&[Command::Yank], "copy command"),
+];
+/// Hints that are always there.
+const ALWAYS: [(&[Command], &str); 3] =
+    [(&[Command::Palette], "commands"), (&[Command::Help], "help"), (&[Command::Quit], "quit")];
+
+/// Keys and what they do.
+type Hint = (String, String);
+
+fn of_use(state: &State, command: Command) -> bool {
+    let here = match command {
+        Command::StepNext | Command::StepPrevious => state.tab == Tab::Path,
+        Command::ViewNext | Command::OpacityDown | Command::OpacityUp => state.tab != Tab::Picture,
+        Command::ClampDown | Command::ClampUp | Command::SigmaUp | Command::ColormapNext | Command::AggregateNext => {
+            state.tab != Tab::Picture
+        }
+        Command::LayerNext | Command::LayerPrevious => state.tab == Tab::Explain,
+        Command::BaselineNext | Command::StepsMore => state.tab != Tab::Picture,
+        _ => true,
+    };
+    here && command.enabled(state).is_ok()
+}
+
+/// Draws the message, the keys that may follow, or the hints.
+pub fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    if let Some(toast) = &state.toast {
+        let style = if toast.bad { theme.bad } else { theme.warn };
+        text::left(buffer, area, &toast.text.replace('\n', " "), style);
+        return;
+    }
+    let hint = |commands: &[Command], word: &str| {
+        let keys: Vec<String> = commands.iter().filter_map(|c| state.keymap.keys(*c).into_iter().next()).collect();
+        (keys.join(" "), word.to_owned())
+    };
+    let (mut offered, kept): (Vec<Hint>, Vec<Hint>) = if state.pressed.is_empty() {
+        let useful = HINTS.iter().filter(|(commands, _)| commands.iter().all(|c| of_use(state, *c)));
+        let always = ALWAYS.iter().map(|(commands, word)| hint(commands, word));
+        (useful.map(|(commands, word)| hint(commands, word)).collect(), always.collect())
+    } else {
+        let title = |command: Command| command.entry().map_or(String::new(), |entry| entry.title.to_owned());
+        (state.keymap.after(&state.pressed).map(|(keys, command)| (keys, title(command))).collect(), Vec::new())
+    };
+    let width = |hints: &[Hint]| hints.iter().map(|(k, w)| k.width() + w.width() + 4).sum::<usize>();
+    while !offered.is_empty() && width(&offered) + width(&kept) > usize::from(area.width) + 3 {
+        offered.pop();
+    }
+    let mut x = area.x;
+    for (keys, word) in offered.iter().chain(&kept) {
+        let mut write = |text: &str, style: Style| {
+            let room = Rect { x, width: area.right().saturating_sub(x), ..area };
+            x += text::left(buffer, room, text, style);
+        };
+        write(keys, theme.accent);
+        write(" ", theme.quiet);
+        write(word, theme.quiet);
+        write("   ", theme.quiet);
+    }
+}
+
+/// Draws device, runtime, protocol and the last job on the left; what runs on the right.
+pub fn status(state: &State, area: Rect, buffer: &mut Buffer) {
+    let theme = &state.theme;
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let used = match &state.running {
+        Some(running) => job(state, running, area, buffer),
+        None if state.is_idle() => text::right(buffer, area, "ready", theme.quiet),
+        None => text::right(buffer, area, "painting", theme.quiet),
+    };
+    let mut parts = Vec::new();
+    if let Some(facts) = state.facts() {
+        parts.push(facts.device.clone());
+        parts.push(format!("ONNX Runtime {}", facts.runtime));
+    }
+    parts.push(state.encoding.graphics.to_string());
+    if let Some((what, seconds)) = state.last {
+        parts.push(format!("{what} {}", numbers::duration(seconds)));
+    }
+    let left = Rect { width: area.width.saturating_sub(used + 2), ..area };
+    while parts.len() > 1 && parts.join(" · ").width() > usize::from(left.width) {
+        parts.pop();
+    }
+    text::left(buffer, left, &parts.join(" · "), theme.quiet);
+}
+
+/// Name, bar, steps, rate and time left, right-aligned in fixed columns; returns the columns used.
+fn job(state: &State, running: &Running, area: Rect, buffer: &mut Buffer) -> u16 {
+    let theme = &state.theme;
+    let progress = running.progress;
+    let name = if running.cancelled { "cancelling" } else { running.key.title() };
+    let Some(fraction) = progress.fraction().filter(|_| progress.total > 1) else {
+        return text::right(buffer, area, name, theme.accent);
+    };
+    let is_count = !matches!(running.key, crate::jobs::Key::Open);
+    let count = if is_count {
+        format!("{:>4}/{}", progress.done, progress.total)
+    } else {
+        format!("{:>3.0} %", fraction * 100.0)
+    };
+    let rate = progress.rate().filter(|_| is_count).map_or(String::new(), |rate| format!("{rate:.1}/s"));
+    let left = progress.left().map_or(String::new(), |seconds| format!("{} left", numbers::duration(seconds)));
+    let tail = format!("{count} {rate:>8} {left:>12}");
+    let mut used = text::right(buffer, area, &tail, theme.text);
+    let width = 12_u16.min(area.width.saturating_sub(used + 2));
+    let bar = Rect { x: area.right().saturating_sub(used + width + 1), width, ..area };
+    text::left(buffer, bar, &"─".repeat(usize::from(width)), theme.track);
+    text::left(buffer, bar, &numbers::bar(fraction, usize::from(width)), theme.accent);
+    used += width + 1;
+    let rest = Rect { width: area.width.saturating_sub(used + 1), ..area };
+    used + 1 + text::right(buffer, rest, name, theme.accent)
+}

@@ -1,0 +1,139 @@
+use std::fmt::Write;
+
+use ratatui::style::{Color, Modifier};
+
+use super::*;
+use crate::app::fixture::{settle, start};
+use crate::app::state::State;
+use crate::app::update::{Msg, update};
+use crate::config::keys::sequence;
+use crate::terminal::screen::Frame;
+
+/// A settled state in a window, after some keys.
+fn shown(theme: &str, (width, height): (u16, u16), keys: &str) -> State {
+    let mut state = start(theme);
+    let effects = update(&mut state, Msg::Resize(Size::new(width, height), None));
+    settle(&mut state, effects);
+    for key in keys.split_whitespace().map(|key| sequence(key).unwrap()[0]) {
+        let event = crossterm::event::KeyEvent::new(key.code, key.modifiers);
+        let effects = update(&mut state, Msg::Key(event));
+        settle(&mut state, effects);
+    }
+    state
+}
+
+/// Text of the frame with its pictures drawn in, then the runs of equal style of each row.
+fn dump(state: &State) -> String {
+    let Frame { mut cells, pictures, .. } = view(state);
+    for placed in pictures {
+        placed.picture.render(placed.area, &mut cells);
+    }
+    let mut text = String::new();
+    for y in 0..cells.area.height {
+        let row: String = (0..cells.area.width).map(|x| cells[(x, y)].symbol()).collect();
+        let _ = writeln!(text, "{}", row.trim_end());
+    }
+    for y in 0..cells.area.height {
+        let mut runs: Vec<(u16, String)> = Vec::new();
+        for x in 0..cells.area.width {
+            let cell = &cells[(x, y)];
+            let style = [name(cell.fg, ""), name(cell.bg, "on "), marks(cell.modifier)].concat();
+            if runs.last().is_none_or(|(_, last)| *last != style) {
+                runs.push((x, style));
+            }
+        }
+        let runs: Vec<String> = runs.iter().map(|(x, style)| format!("{x}:{}", style.trim())).collect();
+        let _ = writeln!(text, "{y:>3} {}", runs.join(" "));
+    }
+    text
+}
+
+fn name(colour: Color, before: &str) -> String {
+    match colour {
+        Color::Reset => String::new(),
+        Color::Rgb(r, g, b) => format!("{before}#{r:02x}{g:02x}{b:02x} "),
+        other => format!("{before}{other} "),
+    }
+}
+
+fn marks(modifier: Modifier) -> String {
+    if modifier.is_empty() { String::new() } else { format!("{modifier:?} ").to_lowercase() }
+}
+
+#[test]
+fn explain_80x24() {
+    insta::assert_snapshot!(dump(&shown("dark", (80, 24), "")));
+}
+
+#[test]
+fn explain_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "")));
+}
+
+#[test]
+fn path_200x50() {
+    insta::assert_snapshot!(dump(&shown("okabe-ito", (200, 50), "8 Home Right")));
+}
+
+#[test]
+fn picture_light_120x40() {
+    insta::assert_snapshot!(dump(&shown("light", (120, 40), "1")));
+}
+
+#[test]
+fn folded_60x30() {
+    insta::assert_snapshot!(dump(&shown("named", (60, 30), "m")));
+}
+
+#[test]
+fn too_small_40x12() {
+    insta::assert_snapshot!(dump(&shown("dark", (40, 12), "")));
+}
+
+#[test]
+fn no_colour_80x24() {
+    let state = shown("", (80, 24), "1");
+    let frame = view(&state);
+    let coloured = frame.cells.content.iter().any(|cell| cell.fg != Color::Reset || cell.bg != Color::Reset);
+    assert!(!coloured, "text has no colours; pictures keep theirs");
+    insta::assert_snapshot!(dump(&state));
+}
+
+#[test]
+fn help_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "?")));
+}
+
+#[test]
+fn palette_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), ": l a y e r")));
+}
+
+#[test]
+fn a_prefix_shows_what_may_follow() {
+    let frame = dump(&shown("dark", (120, 40), "g"));
+    let hints = frame.lines().nth(38).unwrap();
+    assert!(hints.contains("c pick a class") && hints.contains("l pick a layer"), "{hints}");
+}
+
+#[test]
+fn nothing_jumps_when_a_number_changes() {
+    let column = |state: &State, what: &str| {
+        dump(state)
+            .lines()
+            .find(|line| line.contains(what))
+            .map(|line| line[..line.find(what).unwrap()].chars().count())
+    };
+    let (first, second) = (shown("dark", (120, 40), ""), shown("dark", (120, 40), "c c c"));
+    for what in ["probability", "logit", "├ map"] {
+        assert_eq!(column(&first, what), column(&second, what), "{what}");
+    }
+}
+
+#[test]
+fn a_popup_hides_only_the_pictures_it_covers() {
+    let state = shown("dark", (120, 40), ":");
+    let pictures = view(&state).pictures;
+    assert!(pictures.iter().any(|placed| placed.place == 0), "the canvas stays in sight");
+    assert!(view(&shown("dark", (120, 40), "?")).pictures.iter().all(|placed| placed.place != 0));
+}
