@@ -12,16 +12,19 @@ pub(super) fn name(graph: &Graph, node: &Node, kind: Kind) -> String {
         Kind::Conv => weight_module(node).or_else(|| scope(node)),
         Kind::Block => scope(node).or_else(|| block_module(graph, node)),
         Kind::Concat => scope(node).or_else(|| common_module(graph, node)),
-        Kind::Pool | Kind::Features => scope(node).or_else(|| norm_module(node)),
+        Kind::Pool => scope(node),
+        Kind::Features => normalisation_module(graph, node),
     };
-    let own = || if node.name == node.output() { node.op_type.to_lowercase() } else { node.name.clone() };
+    let named = || node.name.strip_prefix("node_").unwrap_or(&node.name).to_owned();
+    let own = || if node.name == node.output() { node.op_type.to_lowercase() } else { named() };
     module.unwrap_or_else(own)
 }
 
-/// Gives layers that share a name different ones, by operator and then by number.
+/// Gives layers that share a name different ones, by operator and then by number. The last of them keeps the name: it is
+/// what the module gives back.
 pub(super) fn distinguish(layers: &mut [Layer]) {
     let mut taken = HashSet::new();
-    for layer in layers {
+    for layer in layers.iter_mut().rev() {
         if !taken.insert(layer.name.clone()) {
             let op = layer.op.split(' ').next().unwrap_or_default().to_lowercase();
             let named = format!("{}:{op}", layer.name);
@@ -39,9 +42,10 @@ fn weight_module(node: &Node) -> Option<String> {
     (!module.is_empty() && !module.contains("::")).then(|| module.to_owned())
 }
 
-/// `features.norm5` of a normalisation's weight.
-fn norm_module(node: &Node) -> Option<String> {
-    node.inputs.iter().find_map(|name| name.strip_suffix(".weight")).map(str::to_owned)
+/// `features.norm5` of an activation after the normalisation of that name.
+fn normalisation_module(graph: &Graph, node: &Node) -> Option<String> {
+    let own = |node: &Node| scope(node).or_else(|| weight_module(node));
+    own(node).or_else(|| own(graph.producer(node.input(0)?)?))
 }
 
 /// `layer1.0.conv1` of the node `/layer1/layer1.0/conv1/Conv`: each part names a module inside the one before it, and

@@ -81,8 +81,8 @@ fn what_the_head_pools_is_a_layer_and_names_are_told_apart() {
     b.named_node("GlobalAveragePool", &["/norm/LRN"], &["y"], &[]);
     b.output("y");
     let expected = [
-        triple("a", Kind::Conv, "/a/Conv"),
-        triple("a:conv", Kind::Conv, "t"),
+        triple("a:conv", Kind::Conv, "/a/Conv"),
+        triple("a", Kind::Conv, "t"),
         triple("norm", Kind::Features, "/norm/LRN"),
     ];
     assert_eq!(found(b, Some("/norm/LRN")), expected);
