@@ -108,7 +108,8 @@ pub fn differentiate(
     observations: &Observations,
     request: &Request,
 ) -> Result<GradientModel, AutodiffError> {
-    let model = &surgery::raise_opset(model, OLDEST_OPSET)?;
+    let model =
+        &surgery::raise_opset(model, OLDEST_OPSET, &|tensor| observations.get(tensor).map(|o| o.shape.clone()))?;
     let mut backward = Backward::new(model, observations, request)?;
     let seeds = seed::plant(&mut backward, request.logits)?;
     backward.walk()?;

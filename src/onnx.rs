@@ -154,10 +154,14 @@ impl Model {
 
     /// The model's bytes with a graph's nodes, initializers, inputs and outputs added at the end.
     pub fn extended(&self, addition: proto::GraphProto) -> Vec<u8> {
-        let addition = proto::ModelProto { graph: Some(addition), ..Default::default() };
-        let mut bytes = Vec::with_capacity(self.bytes().len() + addition.encoded_len());
-        bytes.extend_from_slice(self.bytes());
-        addition.encode_raw(&mut bytes);
-        bytes
+        append(self.bytes(), addition)
     }
+}
+
+fn append(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {
+    let addition = proto::ModelProto { graph: Some(addition), ..Default::default() };
+    let mut bytes = Vec::with_capacity(model.len() + addition.encoded_len());
+    bytes.extend_from_slice(model);
+    addition.encode_raw(&mut bytes);
+    bytes
 }

@@ -149,6 +149,11 @@ impl GraphBuilder {
     }
 }
 
+/// A serialised attribute.
+pub(super) fn attribute_bytes(name: &str, value: Attr) -> Vec<u8> {
+    attribute(name, value).encode_to_vec()
+}
+
 fn attribute(name: &str, value: Attr) -> AttributeProto {
     let attribute = AttributeProto { name: name.to_owned(), ..Default::default() };
     match value {

@@ -5,11 +5,30 @@ use std::collections::HashMap;
 use super::wire::{self, Edit};
 use super::{Model, OnnxError};
 
+mod batch;
+mod opset;
+
+pub use batch::free_batch;
+pub use opset::raise_opset;
+
 /// Field numbers of the ONNX schema that are followed or written here.
 mod field {
+    pub const MODEL_IR_VERSION: u64 = 1;
     pub const MODEL_GRAPH: u64 = 7;
+    pub const MODEL_OPSET: u64 = 8;
     pub const GRAPH_NODE: u64 = 1;
+    pub const GRAPH_INPUT: u64 = 11;
+    pub const GRAPH_OUTPUT: u64 = 12;
+    pub const GRAPH_VALUE_INFO: u64 = 13;
+    pub const NODE_INPUT: u64 = 1;
     pub const NODE_OUTPUT: u64 = 2;
+    pub const NODE_ATTRIBUTE: u64 = 5;
+    /// Name of a tensor, of a graph input or of an attribute.
+    pub const NAME: u64 = 1;
+    /// From a ValueInfoProto to its shape: type, tensor type, shape.
+    pub const SHAPE: [u64; 3] = [2, 1, 2];
+    pub const SHAPE_DIM: u64 = 1;
+    pub const DIM_SYMBOL: u64 = 2;
 }
 
 /// Where the scores before any softmax are.
@@ -22,7 +41,7 @@ pub struct LogitsTensor {
 }
 
 /// The logits of a classifier: its first output, or what goes into the Softmax that makes it (also where only reshaping
-/// follows the Softmax).
+/// follows the Softmax). `None` where the model has no output.
 pub fn logits(model: &Model) -> Option<LogitsTensor> {
     let graph = model.graph();
     let output = graph.outputs.first()?.name.as_str();
@@ -43,43 +62,16 @@ pub fn logits(model: &Model) -> Option<LogitsTensor> {
 /// The model with further outputs appended to some of its nodes. Key: index of the node; value: the names to
 /// append, an empty one for an optional output that is not wanted.
 pub fn add_node_outputs(model: &Model, outputs: &HashMap<usize, Vec<String>>) -> Result<Model, OnnxError> {
-    let bytes = edit_nodes(model.bytes(), |index, content| {
-        let Some(names) = outputs.get(&index) else { return Ok(Edit::Keep) };
-        let mut content = content.to_vec();
+    let mut index = 0;
+    let bytes = wire::edit_at(model.bytes(), &[field::MODEL_GRAPH], &mut |part| {
+        if part.number != field::GRAPH_NODE {
+            return Ok(Edit::Keep);
+        }
+        index += 1;
+        let Some(names) = outputs.get(&(index - 1)) else { return Ok(Edit::Keep) };
+        let mut content = part.content.to_vec();
         names.iter().for_each(|name| wire::push(&mut content, field::NODE_OUTPUT, name.as_bytes()));
         Ok(Edit::Replace(content))
     })?;
     Model::from_bytes(bytes, model.folder().map(Into::into))
-}
-
-/// The model at an opset of at least `to`.
-pub fn raise_opset(model: &Model, to: i64) -> Result<Model, OnnxError> {
-    match model.graph().nodes.first() {
-        Some(node) if model.opset() < to => {
-            let (node, op) = (node.name.clone(), node.op_type.clone());
-            Err(OnnxError::OpsetTooLow { from: model.opset(), to, node, op })
-        }
-        _ => Ok(model.clone()),
-    }
-}
-
-/// Rewrites nodes of the main graph; `edit` is given each node's index and serialised content.
-fn edit_nodes(
-    bytes: &[u8],
-    mut edit: impl FnMut(usize, &[u8]) -> Result<Edit, OnnxError>,
-) -> Result<Vec<u8>, OnnxError> {
-    let mut index = 0;
-    wire::rewrite(bytes, |part| {
-        if part.number != field::MODEL_GRAPH {
-            return Ok(Edit::Keep);
-        }
-        let graph = wire::rewrite(part.content, |part| {
-            if part.number != field::GRAPH_NODE {
-                return Ok(Edit::Keep);
-            }
-            index += 1;
-            edit(index - 1, part.content)
-        })?;
-        Ok(Edit::Replace(graph))
-    })
 }

@@ -100,6 +100,39 @@ pub(super) fn rewrite(
     Ok(out)
 }
 
+/// As [`rewrite`], for the messages inside a message that lie at a path of field numbers.
+pub(super) fn edit_at(
+    message: &[u8],
+    path: &[u64],
+    edit: &mut dyn FnMut(&Field) -> Result<Edit, OnnxError>,
+) -> Result<Vec<u8>, OnnxError> {
+    match path.split_first() {
+        None => rewrite(message, edit),
+        Some((number, rest)) => rewrite(message, |field| match field.number == *number {
+            true => edit_at(field.content, rest, edit).map(Edit::Replace),
+            false => Ok(Edit::Keep),
+        }),
+    }
+}
+
+/// Content of the last length-delimited field of this number, which is the one that counts.
+pub(super) fn content_of(message: &[u8], number: u64) -> Result<Option<&[u8]>, OnnxError> {
+    let mut content = None;
+    for field in Fields::of(message) {
+        let field = field?;
+        if field.number == number {
+            content = Some(field.content);
+        }
+    }
+    Ok(content)
+}
+
+/// Appends an integer field to a message.
+pub(super) fn push_varint(message: &mut Vec<u8>, number: u64, value: u64) {
+    prost::encoding::encode_varint(number << 3, message);
+    prost::encoding::encode_varint(value, message);
+}
+
 /// Appends a length-delimited field to a message.
 pub(super) fn push(message: &mut Vec<u8>, number: u64, content: &[u8]) {
     prost::encoding::encode_varint(number << 3 | 2, message);
