@@ -87,6 +87,12 @@ pub enum AutodiffError {
         /// The logits.
         logits: String,
     },
+    /// A tensor cannot be class scores.
+    #[error("`{tensor}` is a single number, not scores of classes: lensor explains classifiers")]
+    NotLogits {
+        /// The tensor.
+        tensor: String,
+    },
     /// A tensor is not in the model, or was not observed.
     #[error("nothing is known about tensor `{tensor}`: is it the name of a tensor of this model?")]
     UnknownTensor {

@@ -145,12 +145,9 @@ impl Network {
 
     /// As [`Network::open`], for a network that was read already.
     pub fn load(opened: Opened, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
-        let model = opened.model.clone();
+        let input = ImageInput::find(opened.model.graph())?;
+        let model = onnx::surgery::free_batch(&opened.model)?.unwrap_or_else(|| opened.model.clone());
         let graph = model.graph();
-        let input = ImageInput::find(graph)?;
-        if let Some(batch) = input.batch {
-            return Err(SettingsError::FixedBatch { batch }.into());
-        }
         let logits = logits(&model, opened.card.as_ref().and_then(|(card, _)| card.output.logits.as_deref()))?;
         let pooled = head::pooled(graph, &logits);
         let found = layers::find(graph, &input.name, &logits, pooled);
@@ -160,7 +157,10 @@ impl Network {
         let mut forward = engine.load(&onnx::tap::expose(&model, &exposed), model.folder())?;
         let [height, width] = input.size(opened.card.as_ref().map(|(card, _)| card));
         let zeros = Value::from(Array4::<f32>::zeros((1, input.channels, height, width)));
-        let values = forward.run(&[(&input.name, &zeros)], &exposed, &Cancel::new())?;
+        let values = forward.run(&[(&input.name, &zeros)], &exposed, &Cancel::new()).map_err(|error| match input.batch {
+            Some(batch) if batch > 1 => NetworkError::from(SettingsError::FixedBatch { batch }),
+            _ => error.into(),
+        })?;
         let shape = |tensor: &str| {
             let at = exposed.iter().position(|name| *name == tensor)?;
             values.get(at).map(|value| value.shape().to_vec())

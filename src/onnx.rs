@@ -165,3 +165,6 @@ fn append(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {
     addition.encode_raw(&mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests;

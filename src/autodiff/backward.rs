@@ -121,6 +121,14 @@ impl<'a> Backward<'a> {
         self.observations.get(tensor).ok_or_else(unknown)
     }
 
+    /// Number of axes of a tensor, which may be a constant.
+    pub fn rank(&self, tensor: &str) -> Result<usize, AutodiffError> {
+        match self.model.graph().constant(tensor) {
+            Some(constant) => Ok(constant.dims.len()),
+            None => Ok(self.observed(tensor)?.shape.len()),
+        }
+    }
+
     /// Reshapes a gradient to the shape of a tensor, whatever the batch.
     pub fn reshape_like(&mut self, gradient: &str, tensor: &str) -> Result<String, AutodiffError> {
         let observed = self.observed(tensor)?;

@@ -26,7 +26,8 @@ fn rule(op: &str) -> Option<Rule> {
         "Clip" => activation::clip,
         "LeakyRelu" => activation::leaky_relu,
         "Sigmoid" => activation::sigmoid,
-        "Identity" | "Dropout" | "Cast" => activation::pass,
+        "Identity" | "Dropout" => activation::pass,
+        "Cast" => activation::cast,
         "Add" => arithmetic::add,
         "Sub" => arithmetic::sub,
         "Mul" => arithmetic::mul,
@@ -83,6 +84,9 @@ pub(super) fn stops_gradient(node: &Node) -> bool {
 
 /// Applies the rule of a node that a gradient has reached.
 pub(super) fn apply(backward: &mut Backward, node: &Node) -> Result<(), AutodiffError> {
+    if node.op_type == "Split" && node.domain.is_empty() {
+        return shape::split(backward, node);
+    }
     let rule = rule(&node.op_type).filter(|_| node.domain.is_empty());
     let rule = rule.ok_or_else(|| no_rule(node, "lensor has no rule for this operator"))?;
     match backward.gradient(node.output()) {

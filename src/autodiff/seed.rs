@@ -16,8 +16,11 @@ pub(super) struct Seeds {
 /// Declares the seeds as inputs and sends a + p ⊙ (b − Σ b·p), p = softmax(z), to the logits.
 pub(super) fn plant(backward: &mut Backward, logits: &str) -> Result<Seeds, AutodiffError> {
     let observed = backward.observed(logits)?.clone();
+    let Some(first) = observed.shape.first().copied() else {
+        return Err(AutodiffError::NotLogits { tensor: logits.to_owned() });
+    };
     let classes: usize = observed.shape.iter().skip(1).product();
-    let batch = if observed.batch == Some(0) { Dim::Symbol("batch".into()) } else { Dim::Fixed(observed.shape[0]) };
+    let batch = if observed.batch == Some(0) { Dim::Symbol("batch".into()) } else { Dim::Fixed(first) };
     let shape = [batch, Dim::Fixed(classes)];
     let builder = &mut backward.builder;
     let seeds = Seeds { logit: builder.fresh("seed_logit"), probability: builder.fresh("seed_probability") };

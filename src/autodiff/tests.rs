@@ -3,36 +3,59 @@
 use ndarray::{ArrayD, IxDyn};
 
 use super::*;
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Session};
 use crate::fixtures::{engine, sine};
 use crate::network::observe::observe;
 
 mod golden;
+mod paths;
+mod reference;
 
-/// What a gradient model says about a picture.
+/// A gradient model, loaded.
+struct Probe {
+    session: Box<dyn Session>,
+    model: GradientModel,
+    classes: usize,
+}
+
+/// What a gradient model says about pictures.
 struct Answer {
     logits: ArrayD<f32>,
     gradients: Vec<ArrayD<f32>>,
+    taps: Vec<ArrayD<f32>>,
 }
 
-/// Differentiates a model and runs it: the gradients of Σ seed_logit·z + Σ seed_probability·softmax(z).
-fn answer(model: &[u8], x: &ArrayD<f32>, wrt: &[&str], seed_logit: &ArrayD<f32>, seed_p: &ArrayD<f32>) -> Answer {
-    let model = Model::from_bytes(model.to_vec(), None).unwrap();
-    let mut single = x.shape().to_vec();
+/// Differentiates a model whose input `x` has this shape.
+fn differentiated(model: &[u8], x: &[usize], wrt: &[&str], taps: &[&str]) -> Result<Probe, AutodiffError> {
+    let model = Model::from_bytes(model.to_vec(), None)?;
+    let mut single = x.to_vec();
     single[0] = 1;
     let observations = observe(&model, engine().as_ref(), "x", &single).unwrap();
     let logits = surgery::logits(&model).unwrap().name;
-    let request = Request { logits: &logits, wrt, taps: &[], policy: Policy::Gradient };
-    let gradient = differentiate(&model, &observations, &request).unwrap();
-    let mut session = engine().load(&gradient.bytes, None).unwrap();
-    let values = [x.clone(), seed_logit.clone(), seed_p.clone()].map(Value::F32);
-    let inputs = [("x", &values[0]), (&gradient.seed_logit, &values[1]), (&gradient.seed_probability, &values[2])];
-    let outputs: Vec<&str> = std::iter::once(&gradient.logits).chain(&gradient.gradients).map(String::as_str).collect();
-    let mut values = session.run(&inputs, &outputs, &Cancel::new()).unwrap().into_iter().map(|v| v.into_f32().unwrap());
-    Answer { logits: values.next().unwrap(), gradients: values.collect() }
+    let request = Request { logits: &logits, wrt, taps, policy: Policy::Gradient };
+    let gradient = differentiate(&model, &observations, &request)?;
+    let session = engine().load(&gradient.bytes, None).unwrap();
+    let classes = observations[&logits].shape[1..].iter().product();
+    Ok(Probe { session, model: gradient, classes })
 }
 
-/// One-hot seeds, the same class for every picture.
+impl Probe {
+    /// The gradients of Σ seed_logit·z + Σ seed_probability·softmax(z).
+    fn ask(&mut self, x: &ArrayD<f32>, seed_logit: &ArrayD<f32>, seed_probability: &ArrayD<f32>) -> Answer {
+        let values = [x.clone(), seed_logit.clone(), seed_probability.clone()].map(Value::F32);
+        let model = &self.model;
+        let inputs = [("x", &values[0]), (&model.seed_logit, &values[1]), (&model.seed_probability, &values[2])];
+        let names = std::iter::once(&model.logits).chain(&model.gradients).chain(&model.taps);
+        let outputs: Vec<&str> = names.map(String::as_str).collect();
+        let values = self.session.run(&inputs, &outputs, &Cancel::new()).unwrap();
+        let mut values = values.into_iter().map(|value| value.into_f32().unwrap());
+        let logits = values.next().unwrap();
+        let gradients = values.by_ref().take(self.model.gradients.len()).collect();
+        Answer { logits, gradients, taps: values.collect() }
+    }
+}
+
+/// One-hot seeds, the same class for every picture; all zeros where there is no such class.
 fn one_hot(batch: usize, classes: usize, class: usize) -> ArrayD<f32> {
     ArrayD::from_shape_fn(IxDyn(&[batch, classes]), |index| if index[1] == class { 1.0 } else { 0.0 })
 }

@@ -87,7 +87,8 @@ impl GraphBuilder {
 
     /// Adds a constant of 32-bit floats under this name.
     pub fn named_floats<D: Dimension>(&mut self, name: &str, values: ArrayView<f32, D>) {
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let mut bytes = Vec::with_capacity(values.len() * size_of::<f32>());
+        values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
         self.initializer(name, values.shape(), DataType::Float, bytes);
     }
 

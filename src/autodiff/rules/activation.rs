@@ -2,7 +2,9 @@
 
 use super::super::backward::{Backward, no_rule};
 use super::super::{AutodiffError, Policy};
-use crate::onnx::Node;
+use crate::engine::ElementType;
+use crate::onnx::build::Attr;
+use crate::onnx::{DataType, Node};
 
 fn input(node: &Node) -> Result<&str, AutodiffError> {
     node.input(0).ok_or_else(|| no_rule(node, "it has no input"))
@@ -10,14 +12,25 @@ fn input(node: &Node) -> Result<&str, AutodiffError> {
 
 /// `mask ⊙ gradient`, the mask being boolean.
 fn masked(backward: &mut Backward, mask: &str, gradient: &str) -> String {
-    use crate::onnx::{DataType, build::Attr};
     let mask = backward.emit("Cast", &[mask], &[("to", Attr::Int(DataType::Float as i64))]);
     backward.emit("Mul", &[gradient, &mask], &[])
 }
 
-/// Identity at inference: Identity, Dropout, Cast between float types.
+/// Identity at inference: Identity, Dropout.
 pub(super) fn pass(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     backward.send(input(node)?, gradient.to_owned());
+    Ok(())
+}
+
+/// Cast between float types: the gradient is cast back.
+pub(super) fn cast(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let x = input(node)?;
+    let back = match backward.observed(x)?.element {
+        ElementType::F64 => DataType::Double,
+        _ => DataType::Float,
+    };
+    let passed = backward.emit("Cast", &[gradient], &[("to", Attr::Int(back as i64))]);
+    backward.send(x, passed);
     Ok(())
 }
 

@@ -35,7 +35,7 @@ pub(super) fn gemm(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
 /// Y = A B over the last two axes, the others broadcast.
 pub(super) fn matmul(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let (a, b) = node.input(0).zip(node.input(1)).ok_or_else(|| no_rule(node, "it does not have two inputs"))?;
-    let (rank_a, rank_b) = (backward.observed(a)?.shape.len(), backward.observed(b)?.shape.len());
+    let (rank_a, rank_b) = (backward.rank(a)?, backward.rank(b)?);
     if rank_a < 2 || rank_b < 2 {
         return Err(no_rule(node, "one of its inputs is a vector"));
     }
@@ -68,7 +68,7 @@ fn sum_stacks(backward: &mut Backward, node: &Node, gradient: &str, operand: &st
     if stacks(&from.shape) == stacks(&to.shape) && !grows {
         return Ok(gradient.to_owned());
     }
-    let lead = from.shape.len() - to.shape.len();
+    let lead = from.shape.len().saturating_sub(to.shape.len());
     let axes: Vec<i64> = (0..from.shape.len() - 2)
         .filter(|axis| axis.checked_sub(lead).is_none_or(|inner| to.shape[inner] == 1 && to.batch != Some(inner)))
         .map(|axis| axis as i64)

@@ -36,7 +36,7 @@ pub(super) fn transpose(backward: &mut Backward, node: &Node, gradient: &str) ->
 pub(super) fn concat(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let rank = backward.observed(node.output())?.shape.len() as i64;
     let axis = node.attr_int("axis").ok_or_else(|| no_rule(node, "it names no axis"))?;
-    let axis = if axis < 0 { axis + rank } else { axis };
+    let axis = if axis < 0 { axis.saturating_add(rank) } else { axis };
     let mut start = 0;
     for part in node.inputs.iter() {
         let observed = backward.observed(part)?;
@@ -59,36 +59,101 @@ pub(super) fn crop(backward: &mut Backward, tensor: &str, axes: &[i64], starts: 
     backward.emit("Slice", &[tensor, &starts, &ends, &axes], &[])
 }
 
-/// The slice's gradient with zeros around it.
+/// How far apart the elements along one axis are to be put.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    /// Distance from one element to the next.
+    pub stride: usize,
+    /// Zeros before the first one, fewer than `stride`.
+    pub phase: usize,
+}
+
+impl Step {
+    /// As close as they are.
+    pub const ONE: Self = Self { stride: 1, phase: 0 };
+}
+
+/// Puts zeros between the elements: each axis of `sizes` (−1 for the batch) becomes `stride` times as long.
+pub(super) fn spread(backward: &mut Backward, tensor: &str, sizes: &[i64], steps: &[Step]) -> String {
+    let (mut apart, mut before, mut after, mut together) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (size, step) in sizes.iter().zip(steps) {
+        let stride = step.stride as i64;
+        apart.push(*size);
+        before.push(0);
+        after.push(0);
+        if stride > 1 {
+            apart.push(1);
+            before.push(step.phase as i64);
+            after.push(stride - 1 - step.phase as i64);
+        }
+        together.push(if stride > 1 { size * stride } else { *size });
+    }
+    before.append(&mut after);
+    let [apart, pads, together] = [apart, before, together].map(|list| backward.builder.ints(&list));
+    let apart = backward.emit("Reshape", &[tensor, &apart], &[]);
+    let padded = backward.emit("Pad", &[&apart, &pads], &[]);
+    backward.emit("Reshape", &[&padded, &together], &[])
+}
+
+/// The slice's gradient, its elements put back where they were taken, with zeros around them.
 pub(super) fn slice(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let x = input(node)?;
-    let observed = backward.observed(x)?;
-    let rank = observed.shape.len();
+    let (from, to) = (backward.observed(x)?, backward.observed(node.output())?);
+    let rank = from.shape.len();
     let list = |index: usize| node.input(index).map(|name| backward.integers(node, name)).transpose();
     let (Some(starts), Some(ends)) = (list(1)?, list(2)?) else { return Err(no_rule(node, "it lacks its bounds")) };
     let axes = list(3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    if list(4)?.is_some_and(|steps| steps.iter().any(|step| *step != 1)) {
-        return Err(no_rule(node, "it skips elements (a step that is not 1)"));
-    }
-    let mut pads = vec![0; 2 * rank];
+    let strides = list(4)?.unwrap_or_else(|| vec![1; starts.len()]);
+    let mut sizes: Vec<i64> = to.shape.iter().map(|size| *size as i64).collect();
+    let (mut pads, mut steps) = (vec![0; 2 * rank], vec![Step::ONE; rank]);
     for (index, axis) in axes.iter().enumerate() {
         let axis = if *axis < 0 { axis + rank as i64 } else { *axis } as usize;
-        let (Some(size), Some(start), Some(end)) = (observed.shape.get(axis), starts.get(index), ends.get(index))
+        let bounds = starts.get(index).zip(ends.get(index)).zip(strides.get(index));
+        let (Some(size), Some(taken), Some(((start, end), stride))) =
+            (from.shape.get(axis), to.shape.get(axis), bounds)
         else {
             return Err(no_rule(node, "its bounds do not fit its input"));
         };
+        let Some(stride) = usize::try_from(*stride).ok().filter(|stride| (1..=*size).contains(stride)) else {
+            return Err(no_rule(node, format!("it takes elements in steps of {stride}")));
+        };
         let size = *size as i64;
-        let within = |bound: i64| if bound < 0 { bound.saturating_add(size) } else { bound }.clamp(0, size);
-        let (start, end) = (within(*start), within(*end));
-        if observed.batch == Some(axis) && (start, end) != (0, size) {
+        let start = if *start < 0 { start.saturating_add(size) } else { *start }.clamp(0, size);
+        if from.batch == Some(axis) && (start, stride, *end >= size) != (0, 1, true) {
             return Err(no_rule(node, "it drops pictures of a batch"));
         }
         pads[axis] = start;
-        pads[rank + axis] = size - end.max(start);
+        pads[rank + axis] = size - start - (taken * stride) as i64;
+        steps[axis] = Step { stride, phase: 0 };
     }
+    if let Some(batch) = from.batch {
+        sizes[batch] = -1;
+    }
+    let stepped = steps.iter().any(|step| step.stride > 1);
+    let spread = if stepped { spread(backward, gradient, &sizes, &steps) } else { gradient.to_owned() };
     let pads = backward.builder.ints(&pads);
-    let passed = backward.emit("Pad", &[gradient, &pads], &[]);
+    let passed = backward.emit("Pad", &[&spread, &pads], &[]);
     backward.send(x, passed);
+    Ok(())
+}
+
+/// The gradients of the parts side by side; zeros for a part that does not influence the logits.
+pub(super) fn split(backward: &mut Backward, node: &Node) -> Result<(), AutodiffError> {
+    let x = input(node)?;
+    let mut parts = Vec::with_capacity(node.outputs.len());
+    for output in &node.outputs {
+        parts.push(match backward.gradient(output) {
+            Some(gradient) => gradient,
+            None if output.is_empty() => return Err(no_rule(node, "one of its outputs has no name")),
+            None => {
+                let shape = backward.emit("Shape", &[output], &[]);
+                backward.emit("ConstantOfShape", &[&shape], &[])
+            }
+        });
+    }
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let joined = backward.emit("Concat", &parts, &[("axis", Attr::Int(node.attr_int("axis").unwrap_or(0)))]);
+    backward.send(x, joined);
     Ok(())
 }
 
@@ -104,7 +169,7 @@ pub(super) fn pad(backward: &mut Backward, node: &Node, gradient: &str) -> Resul
     if pads.len() != 2 * rank || node.input(3).is_some() {
         return Err(no_rule(node, "it pads chosen axes only"));
     }
-    let negated: Vec<i64> = pads.iter().map(|pad| -pad).collect();
+    let negated: Vec<i64> = pads.iter().map(|pad| pad.saturating_neg()).collect();
     let negated = backward.builder.ints(&negated);
     let passed = backward.emit("Pad", &[gradient, &negated], &[]);
     backward.send(x, passed);

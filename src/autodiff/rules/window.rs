@@ -9,9 +9,12 @@ use ndarray::{Array4, ArrayView4};
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
-use super::shape::crop;
+use super::shape::{self, Step};
 use crate::onnx::Node;
 use crate::onnx::build::Attr;
+
+/// Largest kernel, stride, dilation and padding that is believed.
+const LARGEST: usize = 1 << 16;
 
 /// A window along one axis.
 #[derive(Clone, Copy, Debug)]
@@ -46,27 +49,40 @@ pub(super) fn of(
         let value = list(name, axis, 1);
         usize::try_from(value)
             .ok()
-            .filter(|v| (1..=1 << 16).contains(v))
+            .filter(|v| (1..=LARGEST).contains(v))
             .ok_or_else(|| no_rule(node, format!("{name} {value}")))
     };
     let axis = |axis: usize, input: usize, output: usize| -> Result<Axis, AutodiffError> {
         let (kernel, stride, dilation) = (kernel[axis], size("strides", axis)?, size("dilations", axis)?);
-        let overhang = (output.saturating_sub(1) * stride + dilation * (kernel - 1) + 1).saturating_sub(input) as i64;
-        let pad = match node.attr_string("auto_pad") {
+        let overhang =
+            (output.saturating_sub(1) * stride + dilation * kernel.saturating_sub(1) + 1).saturating_sub(input) as i64;
+        let pad: i64 = match node.attr_string("auto_pad") {
             Some("SAME_UPPER") => overhang / 2,
             Some("SAME_LOWER") => (overhang + 1) / 2,
             Some("VALID") => 0,
             _ => list("pads", axis, 0),
         };
+        if pad.unsigned_abs() > LARGEST as u64 || kernel == 0 || kernel > LARGEST {
+            return Err(no_rule(node, format!("its kernel {kernel} or padding {pad} is out of range")));
+        }
         Ok(Axis { kernel, stride, dilation, pad, input, output })
     };
     Ok([axis(0, h, out_h)?, axis(1, w, out_w)?])
 }
 
+/// Where a tap of the kernel goes on the way back.
+struct Tap {
+    /// Phase of the input that it reaches.
+    phase: usize,
+    /// Position in the kernel of the way back.
+    to: usize,
+    /// Position in the kernel.
+    from: usize,
+}
+
 /// The stride-1 convolution that goes back along one axis.
 struct Back {
-    /// `(phase, position in the new kernel, tap of the old kernel)`.
-    taps: Vec<(usize, usize, usize)>,
+    taps: Vec<Tap>,
     kernel: usize,
     dilation: usize,
     /// Padding before and after; negative where elements are cut off instead.
@@ -75,13 +91,21 @@ struct Back {
     count: usize,
 }
 
+impl Back {
+    /// The phase that all taps are in, if they are all in one.
+    fn only_phase(&self) -> Option<usize> {
+        let first = self.taps.first()?.phase;
+        self.taps.iter().all(|tap| tap.phase == first).then_some(first)
+    }
+}
+
 impl Axis {
     fn back(&self) -> Back {
         let (s, d) = (self.stride as i64, self.dilation as i64);
         let count = self.input.div_ceil(self.stride);
         if self.stride == 1 {
             let reach = d * (self.kernel as i64 - 1);
-            let taps = (0..self.kernel).map(|k| (0, self.kernel - 1 - k, k)).collect();
+            let taps = (0..self.kernel).map(|k| Tap { phase: 0, to: self.kernel - 1 - k, from: k }).collect();
             let before = reach - self.pad;
             let after = count as i64 - self.output as i64 - before + reach;
             return Back { taps, kernel: self.kernel, dilation: self.dilation, pads: [before, after], count };
@@ -97,7 +121,8 @@ impl Axis {
         }
         let first = distances.iter().map(|(_, q, _)| *q).min().unwrap_or(0);
         let last = distances.iter().map(|(_, q, _)| *q).max().unwrap_or(0);
-        let taps = distances.into_iter().map(|(phase, q, k)| (phase, (q - first) as usize, k)).collect();
+        let taps =
+            distances.into_iter().map(|(phase, q, from)| Tap { phase, to: (q - first) as usize, from }).collect();
         let reach = last - first;
         let after = count as i64 - self.output as i64 + first + reach;
         Back { taps, kernel: reach as usize + 1, dilation: 1, pads: [-first, after], count }
@@ -113,36 +138,67 @@ pub(super) fn input_gradient(
     group: usize,
     axes: [Axis; 2],
 ) -> String {
-    let (outputs, per_group, _, _) = kernel.dim();
-    let (channels, outputs_per_group) = (per_group * group, outputs / group);
-    let [h, w] = axes.map(|axis| axis.back());
-    let [sh, sw] = axes.map(|axis| axis.stride);
-    let mut phases = Array4::<f32>::zeros((channels * sh * sw, outputs_per_group, h.kernel, w.kernel));
-    for channel in 0..channels {
-        let first = channel / per_group * outputs_per_group;
-        for output in 0..outputs_per_group {
-            for (ph, jh, kh) in &h.taps {
-                for (pw, jw, kw) in &w.taps {
-                    phases[[(channel * sh + ph) * sw + pw, output, *jh, *jw]] =
-                        kernel[[first + output, channel % per_group, *kh, *kw]];
-                }
-            }
-        }
+    let channels = kernel.dim().1 * group;
+    let [mut h, mut w] = axes.map(|axis| axis.back());
+    let strides = axes.map(|axis| axis.stride);
+    // Where all taps are in one phase (a pointwise kernel that skips pixels) the others are zeros: not worth computing.
+    let only = h.only_phase().zip(w.only_phase()).filter(|_| strides != [1, 1]);
+    let phases = if only.is_some() { [1, 1] } else { strides };
+    if only.is_some() {
+        h.taps.iter_mut().chain(&mut w.taps).for_each(|tap| tap.phase = 0);
     }
     let inside = cut(backward, gradient, &axes, &h.pads, &w.pads);
     let pads = [h.pads[0], w.pads[0], h.pads[1], w.pads[1]].map(|pad| pad.max(0));
-    let phases = backward.builder.floats(phases.view());
+    let flipped = flip(kernel, group, &h, &w, phases);
+    let flipped = backward.builder.floats(flipped.view());
     let attributes = [
         ("group", Attr::Int(group as i64)),
         ("pads", Attr::Ints(&pads)),
         ("dilations", Attr::Ints(&[h.dilation as i64, w.dilation as i64])),
     ];
-    let phased = backward.emit("Conv", &[&inside, &phases], &attributes);
-    let spread = shuffle(backward, phased, channels, [sh, sw], [h.count, w.count]);
-    if [h.count * sh, w.count * sw] == axes.map(|axis| axis.input) {
+    let phased = backward.emit("Conv", &[&inside, &flipped], &attributes);
+    let spread = match only {
+        Some((row, column)) => {
+            let sizes = [-1, channels as i64, h.count as i64, w.count as i64];
+            let step = |stride, phase| Step { stride, phase };
+            shape::spread(
+                backward,
+                &phased,
+                &sizes,
+                &[Step::ONE, Step::ONE, step(strides[0], row), step(strides[1], column)],
+            )
+        }
+        None => shuffle(backward, phased, channels, strides, [h.count, w.count]),
+    };
+    if [h.count * strides[0], w.count * strides[1]] == axes.map(|axis| axis.input) {
         return spread;
     }
-    crop(backward, &spread, &[2, 3], &[0, 0], &axes.map(|axis| axis.input as i64))
+    shape::crop(backward, &spread, &[2, 3], &[0, 0], &axes.map(|axis| axis.input as i64))
+}
+
+/// The kernel of the way back, `[channels · phases, outputs / group, h, w]`, phases innermost.
+fn flip(kernel: ArrayView4<f32>, group: usize, h: &Back, w: &Back, phases: [usize; 2]) -> Array4<f32> {
+    let (outputs, per_group, rows, columns) = kernel.dim();
+    let (channels, outputs_per_group) = (per_group * group, outputs / group);
+    let mut flipped = Array4::<f32>::zeros((channels * phases[0] * phases[1], outputs_per_group, h.kernel, w.kernel));
+    let area = h.kernel * w.kernel;
+    let kernel = kernel.as_standard_layout();
+    let (Some(from), Some(to)) = (kernel.as_slice(), flipped.as_slice_mut()) else { return flipped };
+    for row in &h.taps {
+        for column in &w.taps {
+            let tap = row.from * columns + column.from;
+            let place = row.to * w.kernel + column.to;
+            for channel in 0..channels {
+                let target = (channel * phases[0] + row.phase) * phases[1] + column.phase;
+                let first = channel / per_group * outputs_per_group;
+                for output in 0..outputs_per_group {
+                    to[(target * outputs_per_group + output) * area + place] =
+                        from[((first + output) * per_group + channel % per_group) * rows * columns + tap];
+                }
+            }
+        }
+    }
+    flipped
 }
 
 /// Drops the rows and columns that negative padding asks to cut off.
@@ -152,7 +208,7 @@ fn cut(backward: &mut Backward, gradient: &str, axes: &[Axis; 2], h: &[i64; 2], 
     }
     let starts = [h[0], w[0]].map(|pad| (-pad).max(0));
     let ends = [(axes[0].output, h[1]), (axes[1].output, w[1])].map(|(size, pad)| size as i64 + pad.min(0));
-    crop(backward, gradient, &[2, 3], &starts, &ends)
+    shape::crop(backward, gradient, &[2, 3], &starts, &ends)
 }
 
 /// Moves the phases from channels, `[N, C·sh·sw, h, w]`, into space, `[N, C, h·sh, w·sw]`.

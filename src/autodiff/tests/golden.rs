@@ -12,7 +12,8 @@ struct Expected {
 
 fn check(model: &[u8], seeds: [&ArrayD<f32>; 2], expected: &Expected) {
     let x = sine(IxDyn(&[1, 3, 16, 16]), [1.0, 0.37, 0.2]);
-    let gradient = answer(model, &x, &["x"], seeds[0], seeds[1]).gradients.remove(0);
+    let gradient =
+        differentiated(model, x.shape(), &["x"], &[]).unwrap().ask(&x, seeds[0], seeds[1]).gradients.remove(0);
     let flat: Vec<f32> = gradient.iter().copied().collect();
     let sum: f64 = flat.iter().map(|v| f64::from(*v)).sum();
     let abs_sum: f64 = flat.iter().map(|v| f64::from(v.abs())).sum();
@@ -27,7 +28,7 @@ fn check(model: &[u8], seeds: [&ArrayD<f32>; 2], expected: &Expected) {
 fn tiny_a_logits() {
     let x = sine(IxDyn(&[1, 3, 16, 16]), [1.0, 0.37, 0.2]);
     let zeros = one_hot(1, 5, 9);
-    let logits = answer(&tiny_a(), &x, &["x"], &zeros, &zeros).logits;
+    let logits = differentiated(&tiny_a(), x.shape(), &["x"], &[]).unwrap().ask(&x, &zeros, &zeros).logits;
     let expected = [0.049_630_992, 0.004_493_866, 0.055_621_177, -0.086_253_785, -0.028_486_669];
     for (value, expected) in logits.iter().zip(expected) {
         approx::assert_abs_diff_eq!(*value, expected, epsilon = 1e-6);

@@ -1,0 +1,88 @@
+//! Which paths a gradient takes: inner tensors, several at once, branches, and where there is no way back.
+
+use super::*;
+use crate::fixtures::{tiny_a, with_input};
+use crate::onnx::build::Attr;
+
+#[test]
+fn inner_tensors_several_at_once_and_taps() {
+    let x = sine(IxDyn(&[2, 3, 16, 16]), [1.0, 0.37, 0.2]);
+    let (class, none) = (one_hot(2, 5, 2), one_hot(2, 5, 9));
+    let wrt = ["relu2", "x", "pool1", "logits"];
+    let model = tiny_a();
+    let all = differentiated(&model, x.shape(), &wrt, &["relu2", "logits"]).unwrap().ask(&x, &class, &none);
+    let shapes: Vec<&[usize]> = all.gradients.iter().map(|gradient| gradient.shape()).collect();
+    assert_eq!(shapes, [&[2, 12, 8, 8][..], &[2, 3, 16, 16], &[2, 8, 8, 8], &[2, 5]]);
+    assert_eq!(all.gradients[3], class);
+    // GAP and a linear layer after it: the gradient is the class's weight over the 64 positions, everywhere.
+    let weights = sine((5, 12), [0.5, 2.3, 0.1]);
+    for (index, value) in all.gradients[0].indexed_iter() {
+        approx::assert_abs_diff_eq!(*value, weights[[2, index[1]]] / 64.0, epsilon = 1e-8);
+    }
+    for (index, name) in wrt.iter().enumerate() {
+        let alone = differentiated(&model, x.shape(), &[name], &[]).unwrap().ask(&x, &class, &none);
+        assert_eq!(alone.gradients[0], all.gradients[index], "{name}");
+    }
+    assert_eq!(all.taps[1], all.logits);
+    assert_eq!(all.taps[0].shape(), [2, 12, 8, 8]);
+    assert!(all.taps[0].iter().all(|value| *value >= 0.0));
+}
+
+#[test]
+fn logits_with_trailing_axes_before_a_softmax() {
+    let mut b = with_input([4, 6, 6]);
+    let weights = b.floats(sine((3, 4, 1, 1), [0.5, 1.9, 0.4]).view());
+    let maps = b.node("Conv", &["x", &weights], &[]);
+    b.named_node("GlobalAveragePool", &[&maps], &["z"], &[]);
+    let p = b.node("Softmax", &["z"], &[("axis", Attr::Int(1))]);
+    b.named_node("Flatten", &[&p], &["p"], &[]);
+    b.output("p");
+    let bytes = b.into_model(17);
+    let model = Model::from_bytes(bytes.clone(), None).unwrap();
+    let logits = surgery::logits(&model).unwrap();
+    assert_eq!((logits.name.as_str(), logits.stepped_back_over), ("z", Some(p)));
+    let x = sine(IxDyn(&[2, 4, 6, 6]), [1.0, 0.37, 0.2]);
+    let mut probe = differentiated(&bytes, x.shape(), &["x"], &[]).unwrap();
+    let answer = probe.ask(&x, &one_hot(2, 3, 1), &one_hot(2, 3, 9));
+    assert_eq!(answer.logits.shape(), [2, 3, 1, 1]);
+    let weights = sine((3, 4), [0.5, 1.9, 0.4]);
+    for (index, value) in answer.gradients[0].indexed_iter() {
+        approx::assert_abs_diff_eq!(*value, weights[[1, index[1]]] / 36.0, epsilon = 1e-8);
+    }
+}
+
+/// x → Relu → (Identity → Relu …) with an operator that has no rule on the way, or beside it.
+fn with_unknown(on_path: bool) -> Vec<u8> {
+    let mut b = with_input([1, 2, 2]);
+    b.named_node("Relu", &["x"], &["a"], &[]);
+    b.named_node("Erf", &["a"], &["b"], &[]);
+    b.named_node("Flatten", &[if on_path { "b" } else { "a" }], &["z"], &[]);
+    b.output("z");
+    b.output("b");
+    b.into_model(17)
+}
+
+#[test]
+fn an_operator_without_a_rule_is_named_and_matters_only_on_the_path() {
+    let error = differentiated(&with_unknown(true), &[1, 1, 2, 2], &["x"], &[]).err().unwrap();
+    assert!(matches!(&error, AutodiffError::NoRule { node, op, .. } if node == "b" && op == "Erf"), "{error}");
+    assert!(error.to_string().contains("CAM"), "{error}");
+    let behind = differentiated(&with_unknown(true), &[1, 1, 2, 2], &["b"], &[]);
+    assert!(behind.is_ok(), "a layer behind the operator needs no rule for it");
+    assert!(differentiated(&with_unknown(false), &[1, 1, 2, 2], &["x"], &[]).is_ok());
+}
+
+#[test]
+fn no_differentiable_path_is_an_error_and_not_a_zero() {
+    let mut b = with_input([1, 2, 2]);
+    b.named_node("Greater", &["x", "half"], &["above"], &[]);
+    b.named_floats("half", ndarray::arr0(0.5f32).view());
+    b.named_node("Cast", &["above"], &["float"], &[("to", Attr::Int(1))]);
+    b.named_node("Flatten", &["float"], &["z"], &[]);
+    b.output("z");
+    let model = b.into_model(17);
+    let error = differentiated(&model, &[1, 1, 2, 2], &["x"], &[]).err().unwrap();
+    assert!(matches!(&error, AutodiffError::Disconnected { tensor, .. } if tensor == "x"), "{error}");
+    let error = differentiated(&model, &[1, 1, 2, 2], &["y"], &[]).err().unwrap();
+    assert!(matches!(&error, AutodiffError::UnknownTensor { tensor } if tensor == "y"), "{error}");
+}

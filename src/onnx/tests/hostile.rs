@@ -1,0 +1,121 @@
+//! Files made to hurt: a typed error, quickly, in little memory.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::autodiff::{Observations, Observed, Policy, Request, differentiate};
+use crate::engine::ElementType;
+
+/// Everything that reads a model, on whatever bytes.
+fn read_all(bytes: Vec<u8>) {
+    let Ok(model) = Model::from_bytes(bytes, None) else { return };
+    let graph = model.graph();
+    for name in graph.names().map(str::to_owned).collect::<Vec<_>>() {
+        let _ = (graph.weights(&name), graph.integers(&name), graph.depends_on("p", &name));
+    }
+    let _ = (surgery::logits(&model), surgery::free_batch(&model));
+    let _ = surgery::raise_opset(&model, 18, &|_| None);
+    let shapes: [(&str, &[usize]); 6] = [
+        ("x", &[1, 2, 4, 4]),
+        ("maps", &[1, 2, 4, 4]),
+        ("pooled", &[1, 2, 2, 2]),
+        ("flat", &[1, 8]),
+        ("z", &[1, 3]),
+        ("p", &[1, 3]),
+    ];
+    let observed =
+        |shape: &[usize]| Observed { shape: shape.to_vec(), batch: None, element: ElementType::F32, value: None };
+    let observations: Observations = shapes.iter().map(|(name, shape)| ((*name).to_owned(), observed(shape))).collect();
+    for (logits, tap) in [("z", "maps"), ("p", "z")] {
+        let request = Request { logits, wrt: &["x", "pooled"], taps: &[tap], policy: Policy::Gradient };
+        let _ = differentiate(&model, &observations, &request);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, rng_seed: proptest::test_runner::RngSeed::Fixed(7), ..Default::default() })]
+
+    #[test]
+    fn damaged_files_never_panic(
+        cut in 0usize..2000,
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    ) {
+        let mut bytes = strange();
+        for (index, value) in flips {
+            let at = index.index(bytes.len());
+            bytes[at] = value;
+        }
+        // Half the cases are cut short, half are whole.
+        bytes.truncate(if cut < 1000 { bytes.len() * cut / 1000 } else { bytes.len() });
+        read_all(bytes);
+    }
+}
+
+fn refusal(bytes: Vec<u8>) -> String {
+    Model::from_bytes(bytes, None).err().expect("this must be refused").to_string()
+}
+
+fn with_nodes(nodes: &[(&[&str], &[&str])]) -> Vec<u8> {
+    let mut b = GraphBuilder::new("t");
+    b.input("x", DataType::Float, &[]);
+    nodes.iter().for_each(|(inputs, outputs)| b.named_node("Add", inputs, outputs, &[]));
+    b.output("y");
+    b.into_model(17)
+}
+
+#[test]
+fn impossible_graphs_are_refused() {
+    assert!(
+        refusal(with_nodes(&[(&["x", "b"], &["a"]), (&["a"], &["b", "y"])])).contains("`b` before any node makes it")
+    );
+    assert!(refusal(with_nodes(&[(&["nothing"], &["y"])])).contains("`nothing`"));
+    assert!(refusal(with_nodes(&[(&["x"], &["y"]), (&["x"], &["y"])])).contains("exists already"));
+    assert!(refusal(with_nodes(&[(&["x"], &["a"])])).contains("output `y`"));
+    assert!(refusal(b"\x89PNG\r\n\x1a\n".to_vec()).contains("not an ONNX model"));
+    assert!(refusal(Vec::new()).contains("opset"));
+    let mut bad_text = Vec::new();
+    wire::push(&mut bad_text, 2, &[0xff, 0xfe]);
+    assert!(refusal(bad_text).contains("UTF-8"));
+}
+
+#[test]
+fn impossible_tensors_are_refused() {
+    for dims in [vec![i64::MAX, i64::MAX], vec![-1, 4], vec![1 << 40], vec![5]] {
+        let tensor = proto::TensorProto {
+            dims,
+            data_type: DataType::Float as i32,
+            name: "w".into(),
+            raw_data: Some(vec![0; 16].into()),
+            ..Default::default()
+        };
+        let mut b = GraphBuilder::new("t");
+        b.named_node("Identity", &["w"], &["y"], &[]);
+        b.output("y");
+        let graph = proto::GraphProto { initializer: vec![tensor], ..b.finish() };
+        let opset_import = vec![proto::OperatorSetIdProto { domain: String::new(), version: 17 }];
+        let bytes = proto::ModelProto { graph: Some(graph), opset_import, ..Default::default() }.encode_to_vec();
+        let error = Model::from_bytes(bytes, None).unwrap().graph().weights("w").unwrap_err();
+        assert!(matches!(&error, OnnxError::Tensor { tensor, .. } if tensor == "w"), "{error}");
+    }
+}
+
+#[test]
+fn a_bomb_of_empty_or_nested_messages_is_refused_before_it_is_decoded() {
+    // Three million empty nodes: six megabytes of file, some hundred of memory.
+    let empty_nodes: Vec<u8> = [0x0a, 0x00].repeat(3_000_000);
+    let mut bomb = Vec::new();
+    wire::push(&mut bomb, 7, &empty_nodes);
+    assert!(refusal(bomb).contains("fields"));
+    // A graph in an attribute of a node of a graph, a thousand deep.
+    let mut graph = Vec::new();
+    for _ in 0..1000 {
+        let (mut attribute, mut node, mut outer) = (Vec::new(), Vec::new(), Vec::new());
+        wire::push(&mut attribute, 6, &graph);
+        wire::push(&mut node, 5, &attribute);
+        wire::push(&mut outer, 1, &node);
+        graph = outer;
+    }
+    let mut nested = Vec::new();
+    wire::push(&mut nested, 7, &graph);
+    assert!(refusal(nested).contains("nested too deeply"));
+}

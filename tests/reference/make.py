@@ -1,0 +1,210 @@
+"""Small networks with PyTorch's gradients, for the tests of the gradient rewrite.
+
+Writes operators.npz beside this file. Each case has `<case>/model` (the ONNX file, with an output y of [batch, n]),
+`<case>/score` (sum(seed * y) of each picture) and `<case>/gradient` (that of the score with respect to x), computed in
+float64 and rounded to float32. Weights, pictures (a batch of two) and seeds are sines of their index, see `sine`, `record`.
+Needs torch, onnx, numpy:
+    python tests/reference/make.py
+"""
+
+import io
+import math
+import pathlib
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+from torch.nn import functional as F
+
+CASES = {}
+
+
+def sine(shape, amplitude=1.0, frequency=0.37, phase=0.2):
+    index = np.arange(math.prod(shape), dtype=np.float64)
+    return (amplitude * np.sin(frequency * index + phase)).reshape(shape).astype(np.float32)
+
+
+def fill(module):
+    """Every parameter a sine; running variances positive."""
+    for number, (name, value) in enumerate(sorted(module.state_dict().items())):
+        if value.dtype.is_floating_point:
+            data = sine(value.shape, 0.4, 1.7 + 0.1 * number, 0.3)
+            if "running_var" in name or name.endswith("norm.weight"):
+                data = data + 1.0
+            value.copy_(torch.from_numpy(data))
+    return module.eval()
+
+
+def record(name, model_bytes, function, x):
+    x64 = torch.from_numpy(x).double().requires_grad_(True)
+    y = function(x64).flatten(1)
+    score = (torch.from_numpy(sine(y.shape, 1.0, 1.3, 0.4)).double() * y).sum(1)
+    (gradient,) = torch.autograd.grad(score.sum(), x64)
+    assert gradient.abs().max() > 1e-3, name
+    CASES[f"{name}/model"] = np.frombuffer(model_bytes, np.uint8)
+    CASES[f"{name}/score"] = score.detach().numpy().astype(np.float32)
+    CASES[f"{name}/gradient"] = gradient.numpy().astype(np.float32)
+
+
+class Flat(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x).flatten(1)
+
+
+def case(name, module, shape=(2, 4, 7, 7)):
+    """A torch module, exported as users export theirs."""
+    module = fill(Flat(module))
+    x, buffer = sine(shape), io.BytesIO()
+    torch.onnx.export(module, torch.from_numpy(x), buffer, opset_version=17, dynamo=False, input_names=["x"],
+                      output_names=["y"], dynamic_axes={"x": {0: "n"}, "y": {0: "n"}}, do_constant_folding=True)
+    record(name, buffer.getvalue(), module.double(), x)
+
+
+def nodes_case(name, nodes, constants, function, opset, shape=(2, 4, 7, 7), constants_are_inputs=False):
+    """Nodes written by hand (for what PyTorch's exporter never writes), with their meaning in torch."""
+    flat = helper.make_node("Flatten", [nodes[-1].output[0]], ["y"], axis=1)
+    tensors = [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *shape[1:]])]
+    if constants_are_inputs:
+        inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in tensors]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", None])
+    graph = helper.make_graph([*nodes, flat], name, inputs, [output], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model.ir_version = 3 if constants_are_inputs else 8
+    record(name, model.SerializeToString(), function, sine(shape))
+
+
+class Lambda(nn.Module):
+    def __init__(self, function, *modules):
+        super().__init__()
+        self.function, self.inner = function, nn.ModuleList(modules)
+
+    def forward(self, x):
+        return self.function(x, *self.inner)
+
+
+def convolutions():
+    for name, arguments in {
+        "plain": dict(kernel_size=3), "padded": dict(kernel_size=3, padding=1), "wide": dict(kernel_size=(1, 5), padding=(0, 2)),
+        "no_bias": dict(kernel_size=3, bias=False), "pointwise": dict(kernel_size=1), "pointwise_padded": dict(kernel_size=1, padding=1),
+        "stride_2": dict(kernel_size=3, stride=2, padding=1), "stride_2_even": dict(kernel_size=2, stride=2),
+        "stride_2_stem": dict(kernel_size=7, stride=2, padding=3), "stride_2_pointwise": dict(kernel_size=1, stride=2),
+        "stride_3_gaps": dict(kernel_size=2, stride=3), "stride_4": dict(kernel_size=5, stride=4, padding=2),
+        "strides_differ": dict(kernel_size=3, stride=(2, 1), padding=(0, 1)), "dilated": dict(kernel_size=3, dilation=2, padding=2),
+        "dilated_stride_2": dict(kernel_size=3, dilation=2, stride=2, padding=1), "groups": dict(kernel_size=3, groups=2, padding=1),
+        "groups_stride_2": dict(kernel_size=3, groups=2, stride=2, padding=1),
+    }.items():
+        case(f"conv_{name}", nn.Conv2d(4, 6, **arguments))
+    case("conv_depthwise_stride_2", nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4))
+    weight = sine((6, 4, 3, 3), 0.4, 1.7, 0.3)
+
+    def padded(left, right, top, bottom, **arguments):
+        return lambda x: F.conv2d(F.pad(x, (left, right, top, bottom)), torch.from_numpy(weight).to(x.dtype), **arguments)
+
+    for name, attributes, function, size in [
+        ("asymmetric", dict(pads=[0, 2, 1, 0]), padded(2, 0, 0, 1), 7),
+        ("asymmetric_stride_2", dict(pads=[2, 0, 0, 1], strides=[2, 2]), padded(0, 1, 2, 0, stride=2), 7),
+        ("same_upper", dict(auto_pad="SAME_UPPER", strides=[2, 2]), padded(0, 1, 0, 1, stride=2), 8),
+        ("same_lower", dict(auto_pad="SAME_LOWER", strides=[2, 2]), padded(1, 0, 1, 0, stride=2), 8),
+        ("valid", dict(auto_pad="VALID"), padded(0, 0, 0, 0), 7),
+    ]:
+        nodes_case(f"conv_{name}", [helper.make_node("Conv", ["x", "w"], ["c"], **attributes)], {"w": weight}, function, 17, (2, 4, size, size))
+
+
+def poolings():
+    case("max_pool", nn.MaxPool2d(2))
+    case("max_pool_overlapping", nn.MaxPool2d(3, 2, 1))
+    case("max_pool_stride_1", nn.MaxPool2d(3, 1, 1))
+    case("max_pool_ceil", nn.MaxPool2d(3, 2, ceil_mode=True), (2, 4, 8, 8))
+    case("max_pool_dilated", nn.MaxPool2d(2, 1, dilation=2))
+    case("max_pool_ties", Lambda(lambda x: F.max_pool2d(torch.clamp(x, min=0.5), 3, 2)))
+    case("average_pool", nn.AvgPool2d(2))
+    case("average_pool_padding_counted", nn.AvgPool2d(3, 2, 1, count_include_pad=True))
+    case("average_pool_padding_not_counted", nn.AvgPool2d(3, 2, 1, count_include_pad=False))
+    case("average_pool_ceil", nn.AvgPool2d(3, 2, ceil_mode=True, count_include_pad=False), (2, 4, 8, 8))
+    case("average_pool_ceil_padding_counted", nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=True), (2, 4, 8, 8))
+    case("global_average_pool", nn.AdaptiveAvgPool2d(1))
+    case("mean_kept", Lambda(lambda x: x.mean((2, 3), keepdim=True)))
+    case("mean_dropped", Lambda(lambda x: x.mean((-1, 2))))
+    nodes_case("mean_axes_input", [helper.make_node("ReduceMean", ["x", "a"], ["m"], keepdims=0)],
+               {"a": np.array([3, 2], np.int64)}, lambda x: x.mean((2, 3)), 18)
+
+
+def element_wise():
+    case("relu", nn.ReLU())
+    case("relu6", Lambda(lambda x: F.relu6(8 * x)))
+    case("clamp_below", Lambda(lambda x: torch.clamp(x, min=-0.3)))
+    case("leaky_relu", nn.LeakyReLU(0.2))
+    case("sigmoid", nn.Sigmoid())
+    case("dropout", nn.Sequential(nn.Dropout(0.5), nn.ReLU()))
+    case("cast", Lambda(lambda x: (x.double() * x.double()).float()))
+    case("batch_norm", nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4)))
+    case("softmax_channels", Lambda(lambda x: 2 * x.softmax(1)))
+    case("softmax_last", Lambda(lambda x: 2 * x.softmax(-1)))
+    case("arithmetic", Lambda(lambda x: (x + 2) * (3 - x) / (x + 4) - x))
+    case("broadcast", Lambda(lambda x: x.mean((2, 3), keepdim=True) * x - x[:, :, :1] / (x[:, :1] + 3) + x[:, :, :, 2:3]))
+    case("broadcast_constant", Lambda(lambda x: (x.flatten(2)[:, :, :1] * torch.linspace(-1, 1, 5)).unsqueeze(1)))
+
+
+def linear():
+    case("linear", nn.Sequential(nn.Flatten(), nn.Linear(36, 5)), (2, 4, 3, 3))
+    case("matmul_constant", Lambda(lambda x, l: x @ l.weight, nn.Linear(5, 7)))
+    case("matmul_both", Lambda(lambda x: x @ x.transpose(2, 3)))
+    case("matmul_broadcast", Lambda(lambda x: x[:, :1] @ x))
+    weight = sine((36, 5), 0.4, 1.7, 0.3)
+    nodes_case("gemm_scaled", [helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("Gemm", ["f", "w", "b"], ["g"], alpha=0.5, beta=2.0)],
+               {"w": weight, "b": sine((5,))}, lambda x: 0.5 * x.flatten(1) @ torch.from_numpy(weight).double() + 2 * torch.from_numpy(sine((5,))).double(), 13, (2, 4, 3, 3))
+
+
+def shapes():
+    case("concat", Lambda(lambda x: torch.cat([x, 2 * x[:, 1:3], torch.relu(x)], 1)))
+    case("shuffle", Lambda(lambda x: torch.relu(x.view(x.shape[0], 2, 2, 7, 7).transpose(1, 2).reshape(x.shape[0], -1, 7, 7))))
+    case("reshape_by_shape", Lambda(lambda x: torch.relu(x.view(x.size(0), x.size(1) * x.size(2), -1))))
+    case("squeeze_unsqueeze", Lambda(lambda x: torch.relu(x[:, :1].squeeze(1).unsqueeze(2))))
+    case("slice", Lambda(lambda x: x[:, 1:3, :-2, 2:]))
+    case("slice_steps", Lambda(lambda x: x[:, 1:, ::2, 1::3]))
+    case("split", Lambda(lambda x: torch.cat([torch.relu(x.split([1, 3], 1)[1]), x.chunk(2, 1)[0]], 1)))
+    case("split_unused", Lambda(lambda x: torch.relu(x.split([1, 3], 1)[1])))
+    case("pad", Lambda(lambda x: torch.relu(F.pad(x, (1, 2, 0, 3), value=0.7))))
+    case("pad_negative", Lambda(lambda x: torch.relu(F.pad(x, (-1, 2, 1, -2)))))
+
+
+def networks():
+    case("residual", Lambda(lambda x, a, b, c: torch.relu(b(torch.relu(a(x))) + c(x)), nn.Conv2d(4, 6, 3, 2, 1), nn.Conv2d(6, 6, 3, 1, 1), nn.Conv2d(4, 6, 1, 2)))
+    case("squeeze_excite", Lambda(lambda x, a, b: x * torch.sigmoid(b(torch.relu(a(F.adaptive_avg_pool2d(x, 1))))), nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1)))
+    case("dense", Lambda(lambda x, n, a: F.avg_pool2d(torch.cat([x, a(torch.relu(n(x)))], 1), 2), nn.BatchNorm2d(4), nn.Conv2d(4, 3, 3, padding=1)))
+
+
+def old_opsets():
+    """What changed its form since: attributes that became inputs, and constants that had to be inputs."""
+    weight = torch.from_numpy(sine((4, 4, 3, 3), 0.4, 1.7, 0.3)).double()
+    node = helper.make_node
+    nodes_case("opset_7", [
+        node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]), node("Clip", ["a"], ["b"], min=0.0, max=1.0),
+        node("Dropout", ["b"], ["c"], ratio=0.4), node("Pad", ["c"], ["d"], pads=[0, 0, 1, 0, 0, 0, 0, 2], value=0.5),
+        node("Slice", ["d"], ["e"], starts=[1], ends=[100], axes=[2]), node("MaxPool", ["e"], ["f"], kernel_shape=[3, 3], strides=[2, 2]),
+    ], {"w": weight.float().numpy()}, lambda x: F.max_pool2d(F.pad(F.conv2d(x, weight, padding=1).clamp(0, 1), (0, 2, 1, 0), value=0.5)[:, :, 1:], 3, 2),
+        7, constants_are_inputs=True)
+    nodes_case("opset_11", [
+        node("GlobalAveragePool", ["x"], ["a"]), node("Softmax", ["a"], ["b"], axis=1), node("Mul", ["x", "b"], ["c"]),
+        node("MaxPool", ["c"], ["d"], kernel_shape=[3, 3], strides=[2, 2]), node("Unsqueeze", ["d"], ["e"], axes=[1]), node("Squeeze", ["e"], ["f"], axes=[1]),
+    ], {}, lambda x: F.max_pool2d(x * x.mean((2, 3), keepdim=True).softmax(1), 3, 2), 11)
+
+
+def main():
+    torch.set_num_threads(1)
+    for part in (convolutions, poolings, element_wise, linear, shapes, networks, old_opsets):
+        part()
+    path = pathlib.Path(__file__).parent / "operators.npz"
+    np.savez_compressed(path, **CASES)
+    print(f"{len(CASES) // 3} cases, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
