@@ -157,10 +157,11 @@ impl Network {
         let mut forward = engine.load(&onnx::tap::expose(&model, &exposed), model.folder())?;
         let [height, width] = input.size(opened.card.as_ref().map(|(card, _)| card));
         let zeros = Value::from(Array4::<f32>::zeros((1, input.channels, height, width)));
-        let values = forward.run(&[(&input.name, &zeros)], &exposed, &Cancel::new()).map_err(|error| match input.batch {
-            Some(batch) if batch > 1 => NetworkError::from(SettingsError::FixedBatch { batch }),
-            _ => error.into(),
-        })?;
+        let values =
+            forward.run(&[(&input.name, &zeros)], &exposed, &Cancel::new()).map_err(|error| match input.batch {
+                Some(batch) if batch > 1 => NetworkError::from(SettingsError::FixedBatch { batch }),
+                _ => error.into(),
+            })?;
         let shape = |tensor: &str| {
             let at = exposed.iter().position(|name| *name == tensor)?;
             values.get(at).map(|value| value.shape().to_vec())

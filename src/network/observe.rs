@@ -30,7 +30,7 @@ pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize])
         let names: Vec<&str> = plan.tensors.iter().map(|t| shapes[t].as_str()).chain(extra.iter().copied()).collect();
         run_on_zeros(session.as_mut(), input, shape, batch, &names)
     };
-    let fixed: Vec<&str> = plan.fixed.iter().copied().collect();
+    let fixed = plan.fixed.to_vec();
     let mut single = run(1, &fixed)?;
     let values = single.split_off(plan.tensors.len());
     let double = run(2, &[]).ok();
