@@ -37,6 +37,7 @@ pub mod progress;
 mod question;
 mod report;
 mod runtime;
+mod ui;
 
 /// A terminal microscope for convolutional networks: explains any ONNX CNN on your own pictures.
 #[derive(Debug, Parser)]
@@ -44,6 +45,9 @@ mod runtime;
 struct Cli {
     #[command(flatten)]
     global: Global,
+
+    #[command(flatten)]
+    ui: ui::Ui,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -168,7 +172,7 @@ pub fn main() -> ExitCode {
     };
     let cancel = interrupt::on_ctrl_c();
     let context = Context { global: cli.global, cancel: cancel.clone() };
-    match run(cli.command, &context) {
+    match run(cli.command, &cli.ui, &context) {
         Ok(code) => code,
         Err(_) if cancel.is_cancelled() => {
             say("interrupted");
@@ -186,9 +190,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Option<Command>, context: &Context) -> Outcome {
+fn run(command: Option<Command>, ui: &ui::Ui, context: &Context) -> Outcome {
     match command {
-        None => Ok(ExitCode::SUCCESS),
+        None => ui::run(ui, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Layers(args)) => layers::run(&args, context),
         Some(Command::Runtime(args)) => runtime::run(&args, context),

@@ -71,7 +71,7 @@ pub enum RunError {
 
 /// Runs the terminal UI until it is left; the exit code is 0, 130 after an interrupt, 128 + n after signal n.
 pub fn run(options: Options) -> Result<ExitCode, RunError> {
-    let origins = if options.pictures.is_empty() { Vec::new() } else { gather(&options.pictures)? };
+    let origins = gather(&options.pictures)?;
     let _log = log::start();
     screen::prepare()?;
     let found = probe::ask(options.graphics);
