@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3, Array4, Axis};
+use ndarray::{Array2, Array3, Array4, ArrayView1, Axis, stack};
 
 use crate::choice::choice;
 use crate::engine::{Cancel, EngineError};
-use crate::network::{Network, NetworkError};
+use crate::network::{Network, NetworkError, prediction};
 
 pub mod baseline;
 pub mod cam;
@@ -105,6 +105,12 @@ impl AlphaPath {
     }
 }
 
+/// Memory that the feature maps of one run may take, in bytes.
+const BATCH_MEMORY: usize = 256 << 20;
+
+/// Largest batch: beyond it the runtime gains nothing and a cancel is felt later.
+const LARGEST_BATCH: usize = 8;
+
 /// What a method can be told. Each method reads what concerns it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Parameters {
@@ -167,6 +173,14 @@ pub struct Attribution {
     pub done: usize,
     /// Steps asked for.
     pub total: usize,
+}
+
+impl Attribution {
+    /// The answer of a method that is done in one step.
+    fn new(method: MethodId, target: Target, layer: Option<usize>, raw: Raw, logits: ArrayView1<'_, f32>) -> Self {
+        let (score, logits) = (prediction::score(logits, target), logits.to_vec());
+        Self { method, target, layer, raw, logits, score, completeness: None, path: None, done: 1, total: 1 }
+    }
 }
 
 /// How far a long attribution has come.
@@ -239,18 +253,67 @@ pub fn explain(
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Attribution, AttributionError> {
-    match method {
-        MethodId::Gradient | MethodId::GradientInput => gradient::explain(network, method, question, cancel),
-        MethodId::Cam => cam::explain(network, question, cancel),
-        MethodId::GradCam => grad_cam::explain(network, question, cancel),
-        MethodId::IntegratedGradients => integrated_gradients::explain(network, question, cancel, progress),
-    }
+    let answers = explain_all(network, method, std::slice::from_ref(question), cancel, &mut |_, step| progress(step))?;
+    answers.into_iter().next().ok_or(AttributionError::NoLayer)
 }
 
-/// The maps `[channels, h, w]` of the only picture and only tensor that was asked about.
-fn only(maps: Vec<Array4<f32>>) -> Result<Array3<f32>, AttributionError> {
-    let maps = maps.into_iter().next().filter(|maps| !maps.is_empty());
-    maps.map(|maps| maps.index_axis_move(Axis(0), 0)).ok_or(AttributionError::NoLayer)
+/// Explains several pictures, with one run of the network for all of them where the method lets. The answers are in the
+/// order of `questions`; `progress` hears of long ones, and which they are. See [`explain`] for what a cancel does; a part
+/// that it leaves is the last answer.
+pub fn explain_all(
+    network: &mut Network,
+    method: MethodId,
+    questions: &[Question<'_>],
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(usize, Progress),
+) -> Result<Vec<Attribution>, AttributionError> {
+    let mut answers = Vec::with_capacity(questions.len());
+    // Pictures that are run together look at the same layer.
+    for together in questions.chunk_by(|a, b| a.layer == b.layer) {
+        match method {
+            MethodId::Gradient | MethodId::GradientInput => {
+                answers.extend(gradient::explain(network, method, together, cancel)?);
+            }
+            MethodId::Cam => answers.extend(cam::explain(network, together, cancel)?),
+            MethodId::GradCam => answers.extend(grad_cam::explain(network, together, cancel)?),
+            MethodId::IntegratedGradients => {
+                for question in together {
+                    let place = answers.len();
+                    let mut progress = |step| progress(place, step);
+                    let answer = integrated_gradients::explain(network, question, cancel, &mut progress)?;
+                    let stopped = answer.done < answer.total;
+                    answers.push(answer);
+                    if stopped {
+                        return Ok(answers);
+                    }
+                }
+            }
+        }
+    }
+    Ok(answers)
+}
+
+/// How many pictures or steps to run at once: what the parameters say, or as many as fit a modest share of memory.
+pub fn batch(network: &Network, parameters: &Parameters) -> usize {
+    let floats: usize = network.layers().iter().map(|layer| layer.channels * layer.height * layer.width).sum();
+    // Every feature map is kept with its gradient until the backward pass has used it.
+    let one = 2 * size_of::<f32>() * floats.max(1);
+    parameters.batch.unwrap_or((BATCH_MEMORY / one).min(LARGEST_BATCH)).max(1)
+}
+
+/// The pictures of several questions, `[questions, C, H, W]`.
+fn stacked(network: &Network, questions: &[Question<'_>]) -> Result<Array4<f32>, AttributionError> {
+    let expected = network.preprocess().shape();
+    if let Some(other) = questions.iter().find(|question| question.input.shape() != expected) {
+        return Err(NetworkError::Shape { given: other.input.shape().to_vec(), expected }.into());
+    }
+    let inputs: Vec<_> = questions.iter().map(|question| question.input.view()).collect();
+    stack(Axis(0), &inputs).map_err(|_| NetworkError::Shape { given: vec![0], expected }.into())
+}
+
+/// The maps `[pictures, channels, h, w]` of the only tensor that was asked about.
+fn only(maps: Vec<Array4<f32>>) -> Result<Array4<f32>, AttributionError> {
+    maps.into_iter().next().filter(|maps| !maps.is_empty()).ok_or(AttributionError::NoLayer)
 }
 
 #[cfg(test)]

@@ -1,48 +1,39 @@
 //! Class activation maps (Zhou et al. 2016): the linear layer after global average pooling, undone.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView3, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView3};
 
 use crate::engine::Cancel;
 use crate::model::head::Head;
 use crate::network::Network;
-use crate::network::prediction::{predicted, score, softmax};
+use crate::network::prediction::{predicted, softmax};
 
-use super::{Attribution, AttributionError, MethodId, Of, Question, Raw, Target, only};
+use super::{Attribution, AttributionError, MethodId, Of, Question, Raw, Target, only, stacked};
 
 /// M = Σ_k w_k A^k at the resolution of the pooled features, signed; its mean plus the bias is the logit. CAM explains
 /// the logit, so [`Question::of`] makes no difference. With `cam_relu` each term is cut off at 0.
 pub(super) fn explain(
     network: &mut Network,
-    question: &Question<'_>,
+    questions: &[Question<'_>],
     cancel: &Cancel,
-) -> Result<Attribution, AttributionError> {
+) -> Result<Vec<Attribution>, AttributionError> {
     if let Head::Other { description } = network.head() {
         return Err(AttributionError::NoCam { head: description.clone() });
     }
     let layer = network.pooled_layer().ok_or(AttributionError::NoLayer)?;
-    let x = question.input.view().insert_axis(Axis(0)).to_owned();
-    let answer = network.forward(&x, &[layer], cancel)?;
-    let logits = answer.logits.row(0);
-    let target = Target { class: question.class.unwrap_or_else(|| predicted(logits)), of: Of::Logit };
-    network.check_class(target.class)?;
+    let answer = network.forward(&stacked(network, questions)?, &[layer], cancel)?;
     let features = only(answer.activations)?;
-    let weights = weights(network.head(), target, logits).ok_or(AttributionError::NoLayer)?;
-    let map = match question.parameters.cam_relu {
-        true => weighted(features.view(), weights.view(), |term| term.max(0.0)),
-        false => weighted(features.view(), weights.view(), |term| term),
+    let rows = features.outer_iter().zip(answer.logits.outer_iter());
+    let one = |(question, (features, logits)): (&Question<'_>, (ArrayView3<'_, f32>, ArrayView1<'_, f32>))| {
+        let target = Target { class: question.class.unwrap_or_else(|| predicted(logits)), of: Of::Logit };
+        network.check_class(target.class)?;
+        let weights = weights(network.head(), target, logits).ok_or(AttributionError::NoLayer)?;
+        let map = match question.parameters.cam_relu {
+            true => weighted(features, weights.view(), |term| term.max(0.0)),
+            false => weighted(features, weights.view(), |term| term),
+        };
+        Ok(Attribution::new(MethodId::Cam, target, Some(layer), Raw::Layer(map), logits))
     };
-    Ok(Attribution {
-        method: MethodId::Cam,
-        target,
-        layer: Some(layer),
-        raw: Raw::Layer(map),
-        score: score(logits, target),
-        logits: logits.to_vec(),
-        completeness: None,
-        path: None,
-        done: 1,
-        total: 1,
-    })
+    questions.iter().zip(rows).map(one).collect()
 }
 
 /// ∂score/∂(mean of each pooled feature map): for a logit the class's row of the linear layer, for a probability p_c

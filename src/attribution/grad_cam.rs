@@ -1,40 +1,35 @@
 //! Grad-CAM (Selvaraju et al. 2017), at one layer or at all of them with a single backward pass.
 
-use ndarray::{Array1, Array2, Array3, ArrayView3, Axis};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView3, Axis};
 
 use crate::engine::Cancel;
-use crate::network::prediction::{predicted, score};
+use crate::network::prediction::predicted;
 use crate::network::{At, Network};
 
 use super::cam::{weighted, weights};
-use super::{Attribution, AttributionError, MethodId, Question, Raw, Target, gradient, only};
+use super::{Attribution, AttributionError, MethodId, Question, Raw, Target, gradient, only, stacked};
 
-/// ReLU(Σ_k mean_ij(G^k_ij) A^k) at the resolution of the layer.
+/// ReLU(Σ_k mean_ij(G^k_ij) A^k) at the resolution of the layer, which is the same for all `questions`.
 pub(super) fn explain(
     network: &mut Network,
-    question: &Question<'_>,
+    questions: &[Question<'_>],
     cancel: &Cancel,
-) -> Result<Attribution, AttributionError> {
-    let layer = question.layer.or_else(|| network.default_layer()).ok_or(AttributionError::NoLayer)?;
-    let (map, target, logits) = if network.pooled_layer() == Some(layer) {
-        pooled(network, layer, question, cancel)?
-    } else {
-        let target = gradient::target(network, question, cancel)?;
-        let (maps, logits) = signed(network, question.input, target, &[layer], cancel)?;
-        (maps.into_iter().next().unwrap_or_default(), target, logits)
-    };
-    Ok(Attribution {
-        method: MethodId::GradCam,
-        target,
-        layer: Some(layer),
-        raw: Raw::Layer(relu(map)),
-        score: score(logits.view(), target),
-        logits: logits.to_vec(),
-        completeness: None,
-        path: None,
-        done: 1,
-        total: 1,
-    })
+) -> Result<Vec<Attribution>, AttributionError> {
+    let chosen = questions.first().and_then(|question| question.layer);
+    let layer = chosen.or_else(|| network.default_layer()).ok_or(AttributionError::NoLayer)?;
+    let x = stacked(network, questions)?;
+    if network.pooled_layer() == Some(layer) {
+        return pooled(network, layer, &x, questions, cancel);
+    }
+    let targets = gradient::targets(network, &x, questions, cancel)?;
+    let answer = network.gradient(&x, &targets, At::Layers(&[layer]), cancel)?;
+    let (gradients, activations) = (only(answer.gradients)?, only(answer.activations)?);
+    let rows = gradients.outer_iter().zip(activations.outer_iter()).zip(answer.logits.outer_iter());
+    let answers = targets.into_iter().zip(rows).map(|(target, ((gradient, activation), logits))| {
+        let raw = Raw::Layer(relu(combine(gradient, activation)));
+        Attribution::new(MethodId::GradCam, target, Some(layer), raw, logits)
+    });
+    Ok(answers.collect())
 }
 
 /// The maps of several layers from one forward and one backward pass, in the order of `layers`.
@@ -69,19 +64,22 @@ pub fn signed(
 fn pooled(
     network: &mut Network,
     layer: usize,
-    question: &Question<'_>,
+    x: &Array4<f32>,
+    questions: &[Question<'_>],
     cancel: &Cancel,
-) -> Result<(Array2<f32>, Target, Array1<f32>), AttributionError> {
-    let x = question.input.view().insert_axis(Axis(0)).to_owned();
-    let answer = network.forward(&x, &[layer], cancel)?;
-    let logits = answer.logits.row(0).to_owned();
-    let target = Target { class: question.class.unwrap_or_else(|| predicted(logits.view())), of: question.of };
-    network.check_class(target.class)?;
+) -> Result<Vec<Attribution>, AttributionError> {
+    let answer = network.forward(x, &[layer], cancel)?;
     let features = only(answer.activations)?;
-    let weights = weights(network.head(), target, logits.view()).ok_or(AttributionError::NoLayer)?;
-    let (_, height, width) = features.dim();
-    let map = weighted(features.view(), (weights / (height * width) as f32).view(), |term| term);
-    Ok((map, target, logits))
+    let rows = features.outer_iter().zip(answer.logits.outer_iter());
+    let one = |(question, (features, logits)): (&Question<'_>, (ArrayView3<'_, f32>, ArrayView1<'_, f32>))| {
+        let target = Target { class: question.class.unwrap_or_else(|| predicted(logits)), of: question.of };
+        network.check_class(target.class)?;
+        let weights = weights(network.head(), target, logits).ok_or(AttributionError::NoLayer)?;
+        let (_, height, width) = features.dim();
+        let map = weighted(features, (weights / (height * width) as f32).view(), |term| term);
+        Ok(Attribution::new(MethodId::GradCam, target, Some(layer), Raw::Layer(relu(map)), logits))
+    };
+    questions.iter().zip(rows).map(one).collect()
 }
 
 /// Σ_k w_k A^k with w_k the mean of G^k; both `[channels, h, w]`.

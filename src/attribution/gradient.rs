@@ -1,54 +1,50 @@
 //! Gradient and gradient × input.
 
-use ndarray::Axis;
+use ndarray::Array4;
 
 use crate::engine::Cancel;
-use crate::network::prediction::{predicted, score};
+use crate::network::prediction::predicted;
 use crate::network::{At, Network};
 
-use super::{Attribution, AttributionError, MethodId, Question, Raw, Target, only};
+use super::{Attribution, AttributionError, MethodId, Question, Raw, Target, only, stacked};
 
-/// The gradient of the score, signed, at every channel and pixel; for [`MethodId::GradientInput`] times the input.
+/// The gradients of the scores, signed, at every channel and pixel; for [`MethodId::GradientInput`] times the input.
 pub(super) fn explain(
     network: &mut Network,
     method: MethodId,
-    question: &Question<'_>,
+    questions: &[Question<'_>],
     cancel: &Cancel,
-) -> Result<Attribution, AttributionError> {
-    let x = question.input.view().insert_axis(Axis(0)).to_owned();
-    let target = target(network, question, cancel)?;
-    let answer = network.gradient(&x, &[target], At::Input, cancel)?;
-    let mut raw = only(answer.gradients)?;
-    if method == MethodId::GradientInput {
-        raw *= question.input;
-    }
-    let logits = answer.logits.row(0);
-    Ok(Attribution {
-        method,
-        target,
-        layer: None,
-        raw: Raw::Input(raw),
-        score: score(logits, target),
-        logits: logits.to_vec(),
-        completeness: None,
-        path: None,
-        done: 1,
-        total: 1,
-    })
+) -> Result<Vec<Attribution>, AttributionError> {
+    let x = stacked(network, questions)?;
+    let targets = targets(network, &x, questions, cancel)?;
+    let answer = network.gradient(&x, &targets, At::Input, cancel)?;
+    let gradients = only(answer.gradients)?;
+    let rows = gradients.outer_iter().zip(answer.logits.outer_iter());
+    let answers = questions.iter().zip(targets).zip(rows).map(|((question, target), (gradient, logits))| {
+        let mut raw = gradient.to_owned();
+        if method == MethodId::GradientInput {
+            raw *= question.input;
+        }
+        Attribution::new(method, target, None, Raw::Input(raw), logits)
+    });
+    Ok(answers.collect())
 }
 
-/// The target that is asked about: the class given, or the one the network predicts.
-pub(super) fn target(
+/// The targets that are asked about: the classes given, and the predicted one where none is.
+pub(super) fn targets(
     network: &mut Network,
-    question: &Question<'_>,
+    x: &Array4<f32>,
+    questions: &[Question<'_>],
     cancel: &Cancel,
-) -> Result<Target, AttributionError> {
-    let class = match question.class {
-        Some(class) => class,
+) -> Result<Vec<Target>, AttributionError> {
+    let given: Option<Vec<usize>> = questions.iter().map(|question| question.class).collect();
+    let classes = match given {
+        Some(classes) => classes,
         None => {
-            let x = question.input.view().insert_axis(Axis(0)).to_owned();
-            predicted(network.forward(&x, &[], cancel)?.logits.row(0))
+            let logits = network.forward(x, &[], cancel)?.logits;
+            let rows = questions.iter().zip(logits.outer_iter());
+            rows.map(|(question, logits)| question.class.unwrap_or_else(|| predicted(logits))).collect()
         }
     };
-    Ok(Target { class, of: question.of })
+    Ok(questions.iter().zip(classes).map(|(question, class)| Target { class, of: question.of }).collect())
 }

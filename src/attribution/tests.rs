@@ -293,3 +293,42 @@ fn impossible_questions_are_refused() {
     let error = ask(&Parameters::default(), Some(5));
     assert!(matches!(error, AttributionError::Network(NetworkError::NoSuchClass { class: 5, classes: 5 })), "{error}");
 }
+
+#[test]
+fn pictures_asked_about_together_get_the_answers_they_get_alone() {
+    let pictures = [picture(), sine((3, 16, 16), [0.5, 0.11, 1.0]), picture() * -0.3];
+    let parameters = Parameters { steps: 3, ..Parameters::default() };
+    for (index, mut network) in tiny().into_iter().enumerate() {
+        for method in MethodId::ALL.iter().filter(|method| index == 0 || **method != MethodId::Cam) {
+            let question =
+                |input, class| Question { input, class, of: Of::Probability, layer: None, parameters: &parameters };
+            let questions =
+                [question(&pictures[0], None), question(&pictures[1], Some(1)), question(&pictures[2], None)];
+            let together = explain_all(&mut network, *method, &questions, &Cancel::new(), &mut |_, _| {}).unwrap();
+            assert_eq!(together.len(), 3);
+            for (question, answer) in questions.iter().zip(together) {
+                let alone = explain(&mut network, *method, question, &Cancel::new(), &mut |_| {}).unwrap();
+                assert_eq!((answer.target, answer.layer), (alone.target, alone.layer), "{method}");
+                let values = |raw: &Raw| match raw {
+                    Raw::Input(map) => map.iter().copied().collect::<Vec<f32>>(),
+                    Raw::Layer(map) => map.iter().copied().collect(),
+                };
+                for (a, b) in values(&answer.raw).into_iter().zip(values(&alone.raw)) {
+                    approx::assert_abs_diff_eq!(a, b, epsilon = 1e-6);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_sum_along_the_path_is_the_attribution() {
+    let [mut network, _] = tiny();
+    let parameters = Parameters { steps: 5, ..from_zero() };
+    let answer = ask(&mut network, MethodId::IntegratedGradients, Of::Logit, &parameters);
+    let sums: Vec<_> = answer.path.as_ref().unwrap().sums().collect();
+    assert_eq!(sums.len(), 5);
+    for (sum, value) in sums[4].iter().zip(input_map(&answer)) {
+        approx::assert_abs_diff_eq!(*sum, *value, epsilon = 1e-6);
+    }
+}
