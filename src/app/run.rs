@@ -3,7 +3,7 @@
 //! Owns all input and output of the program. Event driven: it sleeps until something happens, and draws at most one
 //! frame per [`FRAME`]. Must not decide anything: that is [`update`](super::update::update).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::late::Late;
 use super::log;
-use super::pictures::{Origin, PicturesError, Reader, gather};
+use super::pictures::Reader;
 use super::state::{Start, State, Toast};
 use super::update::{Effect, Msg, update};
 use crate::attribution::MethodId;
@@ -30,6 +30,7 @@ use crate::jobs::painter::Painters;
 use crate::jobs::subject::Subject;
 use crate::jobs::worker::Worker;
 use crate::look::Look;
+use crate::model::gallery::Origin;
 use crate::model::source::Source;
 use crate::terminal::clipboard;
 use crate::terminal::graphics::GraphicsChoice;
@@ -48,8 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Options {
     /// The network and what it runs on.
     pub recipe: Recipe,
-    /// Pictures and folders of pictures; none for the bundled pictures.
-    pub pictures: Vec<PathBuf>,
+    /// The pictures.
+    pub pictures: Vec<Origin>,
     /// How to draw pictures.
     pub graphics: GraphicsChoice,
     /// The method to begin with.
@@ -61,17 +62,14 @@ pub struct Options {
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The pictures.
-    #[error(transparent)]
-    Pictures(#[from] PicturesError),
     /// The terminal.
     #[error("the terminal cannot be used: {0}; lensor explain works without one")]
     Terminal(#[from] std::io::Error),
 }
 
 /// Runs the terminal UI until it is left; the exit code is 0, 130 after an interrupt, 128 + n after signal n.
-pub fn run(options: Options) -> Result<ExitCode, RunError> {
-    let origins = gather(&options.pictures)?;
+pub fn run(mut options: Options) -> Result<ExitCode, RunError> {
+    let origins = std::mem::take(&mut options.pictures);
     let _log = log::start();
     screen::prepare()?;
     let found = probe::ask(options.graphics);
