@@ -14,10 +14,12 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
 use crate::engine::{self, Cancel, Engine, OpenError};
+use crate::jobs::explainer::Recipe;
 use crate::model::card::Resize;
 use crate::model::settings::Overrides;
 use crate::model::source::Source;
 use crate::network::Network;
+use crate::terminal::graphics::GraphicsChoice;
 
 use progress::Progress;
 
@@ -32,16 +34,20 @@ mod interrupt;
 mod layers;
 mod man;
 mod output;
-mod pictures;
 pub mod progress;
 mod question;
 mod report;
 mod runtime;
+mod task;
 mod ui;
 
 /// A terminal microscope for convolutional networks: explains any ONNX CNN on your own pictures.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
+#[command(version, max_term_width = 100, subcommand_negates_reqs = true)]
+#[command(after_help = "\
+Without a command the terminal UI opens; where stdout is no terminal, predictions and explanations are printed as text.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -90,6 +96,10 @@ pub struct Global {
     #[arg(long, global = true, default_value_t)]
     pub device: DeviceChoice,
 
+    /// How to draw pictures: auto, kitty, sixel, iterm2 or halfblocks
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub graphics: GraphicsChoice,
+
     /// Threads of one run [default: the cores there are]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -99,6 +109,20 @@ impl Global {
     /// Where to look for ONNX Runtime.
     pub fn search(&self) -> Search {
         Search { explicit: self.onnxruntime.clone(), offline: self.offline }
+    }
+
+    /// The network and what it runs on.
+    fn recipe(&self) -> Result<Recipe, Failure> {
+        let Some(model) = &self.model else {
+            return Err(Failure::Usage("which network? Name an ONNX file with --model FILE".to_owned()));
+        };
+        Ok(Recipe {
+            source: Source::File(model.clone()),
+            overrides: Overrides { labels: self.labels.clone(), resize: self.resize },
+            search: self.search(),
+            device: self.device,
+            threads: self.threads.map(usize::from),
+        })
     }
 }
 
@@ -119,13 +143,10 @@ impl Context {
 
     /// Opens the network asked for. What is wrong with its file is said before a runtime is looked for.
     pub fn network(&self) -> Result<Network, Failure> {
-        let Some(path) = &self.global.model else {
-            return Err(Failure::Usage("which network? Name an ONNX file with --model FILE".to_owned()));
-        };
-        let opened = Source::File(path.clone()).open()?;
+        let Recipe { source, overrides, .. } = self.global.recipe()?;
+        let opened = source.open()?;
         let mut progress = Progress::new();
         let engine = self.engine(&mut |text, done| progress.report(text, done))?;
-        let overrides = Overrides { labels: self.global.labels.clone(), resize: self.global.resize };
         Ok(Network::load(opened, engine, &overrides)?)
     }
 }
@@ -170,9 +191,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let cancel = interrupt::on_ctrl_c();
-    let context = Context { global: cli.global, cancel: cancel.clone() };
-    match run(cli.command, &cli.ui, &context) {
+    let cancel = Cancel::new();
+    match run(cli, &cancel) {
         Ok(code) => code,
         Err(_) if cancel.is_cancelled() => {
             say("interrupted");
@@ -190,15 +210,18 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Option<Command>, ui: &ui::Ui, context: &Context) -> Outcome {
+fn run(cli: Cli, cancel: &Cancel) -> Outcome {
+    let Cli { global, ui, command } = cli;
+    let Some(command) = command else { return ui::run(ui, global, cancel) };
+    interrupt::on_ctrl_c(cancel);
+    let context = Context { global, cancel: cancel.clone() };
     match command {
-        None => ui::run(ui, context),
-        Some(Command::Explain(args)) => explain::run(&args, context),
-        Some(Command::Layers(args)) => layers::run(&args, context),
-        Some(Command::Runtime(args)) => runtime::run(&args, context),
-        Some(Command::Doctor(args)) => doctor::run(&args, context),
-        Some(Command::Completions(args)) => completions::run(&args),
-        Some(Command::Man(args)) => man::run(&args),
+        Command::Explain(args) => explain::run(&args, &context),
+        Command::Layers(args) => layers::run(&args, &context),
+        Command::Runtime(args) => runtime::run(&args, &context),
+        Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 

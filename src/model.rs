@@ -5,6 +5,7 @@
 //! not know about runtimes, gradients or terminals.
 
 pub mod card;
+pub mod gallery;
 pub mod head;
 pub mod labels;
 pub mod layers;

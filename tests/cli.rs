@@ -332,3 +332,16 @@ fn ctrl_c_ends_with_130_and_leaves_no_half_file() {
         assert!(image::open(&path).is_ok(), "{} is no whole picture", path.display());
     }
 }
+
+#[test]
+fn without_a_terminal_the_bare_command_prints_text() {
+    let studio = Studio::new();
+    studio.square("pictures/red.png", RED);
+    studio.square("pictures/blue.png", BLUE);
+    let text = succeeded(lensor(&studio, &["colours.onnx", "pictures", "--device", "cpu"]).output().unwrap());
+    for part in ["red.png", "blue.png", "Grad-CAM of red", "Grad-CAM of blue", "opens its UI", "--out map.png"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert_eq!(code(&on_colours(&studio, &["other.onnx", "pictures"])), 2, "two networks");
+    assert_eq!(code(&lensor(&studio, &["colours.onnx", "absent"]).output().unwrap()), 1);
+}

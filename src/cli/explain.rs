@@ -1,27 +1,16 @@
 //! `lensor explain`: pictures in, explanations out, with no terminal needed.
 
-use std::error::Error;
-use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::time::Instant;
-
-use serde_json::json;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 
 use super::appearance::Appearance;
-use super::bar::Bar;
-use super::files::Explanation;
 use super::output::Outputs;
-use super::question::{Asked, QuestionFlags};
-use super::report::{Report, Subject};
-use super::{Context, Failure, Outcome, inline, pictures, say};
-use crate::attribution::{self, MethodId, Question};
-use crate::engine::{Cancel, EngineError};
+use super::question::QuestionFlags;
+use super::task::{Printed, Task};
+use super::{Context, Failure, Outcome, inline};
+use crate::attribution::MethodId;
 use crate::export::Format;
-use crate::look::Look;
-use crate::map;
-use crate::model::picture::Picture;
-use crate::network::Network;
+use crate::model::gallery;
 
 /// Say what in a picture speaks for a class, as a picture, as arrays and in figures
 #[derive(Debug, clap::Args)]
@@ -57,9 +46,8 @@ pub struct Explain {
 
 /// Explains the pictures. A picture that fails is reported and skipped, and the exit code says so.
 pub fn run(args: &Explain, context: &Context) -> Outcome {
-    let paths = pictures::expand(&args.pictures)?;
-    let names = pictures::names(&paths);
-    let outputs = Outputs::read(&args.out, paths.len())?;
+    let pictures = gallery::gather(&args.pictures)?;
+    let outputs = Outputs::read(&args.out, pictures.len())?;
     let mut network = context.network()?;
     let asked = args.question.ask(&network)?;
     if outputs.has(Format::Gif) && asked.method != MethodId::IntegratedGradients {
@@ -68,97 +56,10 @@ pub fn run(args: &Explain, context: &Context) -> Outcome {
             asked.method
         )));
     }
-    let look = args.appearance.look();
     let printed = match (args.json, outputs.is_empty() && io::stdout().is_terminal()) {
-        (true, _) => Printed::Nothing,
-        (false, true) => Printed::PictureAndText,
+        (true, _) => Printed::Json,
+        (false, true) => Printed::PictureAndText(inline::terminal(context.global.graphics)),
         (false, false) => Printed::Text,
     };
-
-    let bar = Bar::new(paths.len(), args.json);
-    let (mut results, mut failed) = (Vec::new(), Vec::new());
-    for (index, (path, name)) in paths.iter().zip(&names).enumerate() {
-        let mut step = |done, total| bar.step(index, name, done, total);
-        let explained = explain(&mut network, path, &asked, &look, args.top, &context.cancel, &mut step);
-        let finished = explained.and_then(|mut explanation| {
-            explanation.write(&outputs.files(name), network.preprocess())?;
-            bar.while_hidden(|| print(&explanation, printed))?;
-            Ok(explanation.report)
-        });
-        match finished {
-            Ok(report) => results.push(report),
-            Err(error) if context.cancel.is_cancelled() || error.is::<io::Error>() => {
-                return Err(Failure::Failed(error));
-            }
-            Err(error) => {
-                bar.while_hidden(|| say(&format!("error: {error}")));
-                failed.push(json!({ "picture": path.display().to_string(), "error": error.to_string() }));
-            }
-        }
-    }
-    drop(bar);
-    if args.json {
-        print_json(&results, &failed)?;
-    }
-    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Explains one picture. `step` hears how far it is.
-fn explain(
-    network: &mut Network,
-    path: &Path,
-    asked: &Asked,
-    look: &Look,
-    top: usize,
-    cancel: &Cancel,
-    step: &mut dyn FnMut(usize, usize),
-) -> Result<Explanation, Box<dyn Error + Send + Sync>> {
-    let start = Instant::now();
-    step(0, 1);
-    let prepared = network.preprocess().prepare(&Picture::open(path)?)?;
-    let Asked { method, class, of, layer, ref parameters } = *asked;
-    let question = Question { input: &prepared.input, class, of, layer, parameters };
-    let attribution = attribution::explain(network, method, &question, cancel, &mut |progress| {
-        step(progress.done, progress.total);
-    })?;
-    if attribution.done < attribution.total {
-        return Err(EngineError::Cancelled.into());
-    }
-    let (_, height, width) = prepared.input.dim();
-    let map = map::make(&attribution.raw, look, (height, width));
-    let picture = path.display().to_string();
-    let seconds = start.elapsed().as_secs_f64();
-    let subject = Subject { picture: &picture, attribution: &attribution, map: &map, look, parameters, seconds };
-    let report = Report::new(network, &subject, top);
-    Ok(Explanation { prepared, attribution, map, report })
-}
-
-/// What goes to stdout while pictures are explained.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Printed {
-    Nothing,
-    Text,
-    PictureAndText,
-}
-
-fn print(explanation: &Explanation, printed: Printed) -> Result<(), Box<dyn Error + Send + Sync>> {
-    if printed == Printed::Nothing {
-        return Ok(());
-    }
-    if printed == Printed::PictureAndText {
-        inline::draw(&explanation.painted())?;
-    }
-    let text = explanation.report.text(&explanation.map)?;
-    Ok(writeln!(io::stdout(), "{text}")?)
-}
-
-/// One object for one picture; for several, the results and what failed.
-fn print_json(results: &[Report], failed: &[serde_json::Value]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match (results, failed) {
-        ([report], []) => serde_json::to_writer_pretty(&mut stdout, report).map_err(io::Error::from)?,
-        _ => serde_json::to_writer_pretty(&mut stdout, &json!({ "results": results, "failed": failed }))
-            .map_err(io::Error::from)?,
-    }
-    Ok(writeln!(stdout)?)
+    Task { pictures, asked, look: args.appearance.look(), outputs, printed, top: args.top }.run(&mut network, context)
 }

@@ -4,10 +4,9 @@ use std::thread;
 
 use crate::engine::Cancel;
 
-/// Listens for Ctrl-C from now on. Files are written whole or not at all, so the second one may end the process at any
+/// Listens for Ctrl-C from now on; the first fires `cancel`. Files are written whole or not at all, so the second one may end the process at any
 /// moment.
-pub fn on_ctrl_c() -> Cancel {
-    let cancel = Cancel::new();
+pub fn on_ctrl_c(cancel: &Cancel) {
     let fire = cancel.clone();
     thread::spawn(move || {
         // Without a listener the system's own handling stays: Ctrl-C ends the process.
@@ -22,5 +21,4 @@ pub fn on_ctrl_c() -> Cancel {
             }
         });
     });
-    cancel
 }

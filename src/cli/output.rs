@@ -1,15 +1,17 @@
 //! Where `--out` says that files go.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::export::Format;
+use crate::model::gallery::Origin;
 
 /// Stands for the picture's name in `--out`.
 const NAME: &str = "{name}";
 
 /// What the `--out` flags ask for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outputs(Vec<(PathBuf, Format)>);
 
 impl Outputs {
@@ -55,9 +57,30 @@ fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
 }
 
+/// A short name for each picture that no other one has: its file name without the ending, numbered where several share
+/// it.
+pub fn names(pictures: &[Origin]) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let mut unique = |stem: String| {
+        let numbered = (2..).map(|number| format!("{stem}-{number}"));
+        let name = std::iter::once(stem.clone()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or(stem);
+        taken.insert(name.clone());
+        name
+    };
+    let stem =
+        |name: String| Path::new(&name).file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
+    pictures.iter().map(|picture| unique(stem(picture.name()))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let pictures = ["x/a.png", "y/a.jpg", "a-2.png", "b.png"].map(|path| Origin::File(path.into()));
+        assert_eq!(names(&pictures), ["a", "a-2", "a-2-2", "b"]);
+    }
 
     #[test]
     fn patterns_and_folders_name_a_file_for_every_picture() {

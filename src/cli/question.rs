@@ -70,6 +70,18 @@ pub struct Asked {
     pub parameters: Parameters,
 }
 
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            method: MethodId::GradCam,
+            class: None,
+            of: Of::default(),
+            layer: None,
+            parameters: Parameters::default(),
+        }
+    }
+}
+
 impl QuestionFlags {
     /// Looks up names in the network. A name that it does not have is wrong usage.
     pub fn ask(&self, network: &Network) -> Result<Asked, Failure> {

@@ -1,62 +1,54 @@
-//! The bare command: the terminal UI.
+//! Bare `lensor`: the terminal UI, or the same as text where there is no terminal.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Context, Failure, Outcome};
+use super::output::Outputs;
+use super::question::Asked;
+use super::task::{Printed, Task};
+use super::{Context, Failure, Global, Outcome, interrupt};
 use crate::app::run::{self, Options};
-use crate::attribution::MethodId;
-use crate::jobs::explainer::Recipe;
+use crate::engine::Cancel;
 use crate::look::Look;
-use crate::model::settings::Overrides;
-use crate::model::source::Source;
-use crate::terminal::graphics::GraphicsChoice;
+use crate::model::gallery;
 
-/// What the bare command takes.
-#[derive(Debug, Clone, Args)]
+/// What bare `lensor` is given.
+#[derive(Debug, Args)]
 pub struct Ui {
-    /// A network (*.onnx), pictures, and folders of pictures
+    /// A network to explain, and pictures or folders of pictures
     #[arg(value_name = "MODEL.onnx|PICTURE|FOLDER")]
     paths: Vec<PathBuf>,
-
-    /// How pictures are drawn: auto (ask the terminal), kitty, sixel, iterm2 or halfblocks
-    #[arg(long, default_value = "auto", value_name = "HOW")]
-    graphics: GraphicsChoice,
 }
 
-/// Opens the UI.
-pub fn run(args: &Ui, context: &Context) -> Outcome {
-    let is_model = |path: &&PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
-    let (models, pictures): (Vec<&PathBuf>, Vec<&PathBuf>) = args.paths.iter().partition(is_model);
-    let global = &context.global;
-    let model = match (&global.model, models.as_slice()) {
-        (Some(_), [_, ..]) | (None, [_, _, ..]) => {
-            return Err(Failure::Usage("name one network, as the first argument or with --model".to_owned()));
-        }
-        (None, []) => return Err(Failure::Usage("which network? Name an ONNX file".to_owned())),
-        (Some(path), []) => path,
-        (None, [path]) => *path,
-    };
+/// Opens the UI, or prints text.
+pub fn run(args: Ui, mut global: Global, cancel: &Cancel) -> Outcome {
+    let is_network = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
+    let (networks, pictures): (Vec<PathBuf>, Vec<PathBuf>) = args.paths.into_iter().partition(is_network);
+    if networks.len() + usize::from(global.model.is_some()) > 1 {
+        return Err(Failure::Usage("name one network, as the first argument or with --model".to_owned()));
+    }
+    global.model = networks.into_iter().next().or(global.model);
+    let recipe = global.recipe()?;
     if pictures.is_empty() {
         return Err(Failure::Usage("which pictures? Name pictures or folders of pictures".to_owned()));
     }
-    if !io::stdout().is_terminal() {
-        return Err(Failure::Usage("the UI needs a terminal; lensor explain works without one".to_owned()));
+    let pictures = gallery::gather(&pictures)?;
+    let (asked, look) = (Asked::default(), Look::default());
+    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+        let graphics = global.graphics;
+        return Ok(run::run(Options { recipe, pictures, graphics, method: asked.method, look })?);
     }
-    let code = run::run(Options {
-        recipe: Recipe {
-            source: Source::File(model.clone()),
-            overrides: Overrides { labels: global.labels.clone(), resize: global.resize },
-            search: global.search(),
-            device: global.device,
-            threads: global.threads.map(usize::from),
-        },
-        pictures: pictures.into_iter().cloned().collect(),
-        graphics: args.graphics,
-        method: MethodId::GradCam,
-        look: Look::default(),
-    })?;
+    interrupt::on_ctrl_c(cancel);
+    let context = Context { global, cancel: cancel.clone() };
+    let mut network = context.network()?;
+    let task = Task { pictures, asked, look, outputs: Outputs::default(), printed: Printed::Text, top: 5 };
+    let code = task.run(&mut network, &context)?;
+    writeln!(
+        io::stdout(),
+        "This is the text form: there is no terminal here. On one, lensor opens its UI;\n\
+         lensor explain PICTURE --out map.png writes the painted picture."
+    )?;
     Ok(code)
 }
