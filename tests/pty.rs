@@ -1,0 +1,187 @@
+//! The terminal UI as a terminal sees it: keys in, screen and bytes out, and how the terminal is left.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "support/colours.rs"]
+mod colours;
+#[path = "support/terminal.rs"]
+mod terminal;
+
+use colours::Studio;
+use image::RgbImage;
+use lensor::terminal::picture::scale;
+use lensor::terminal::probe::Depth;
+use lensor::terminal::screen::Screen;
+use rustix::process::{Signal, kill_process};
+use terminal::{Kind, Terminal, kitty_pictures, sixels};
+
+/// A studio with a red and a blue picture, and the UI on them.
+fn opened(kind: Kind, flags: &[&str]) -> (Studio, Terminal) {
+    let studio = Studio::new();
+    studio.square("a.png", [220, 30, 30]);
+    studio.square("b.png", [30, 30, 220]);
+    let arguments = [&["colours.onnx", "a.png", "b.png", "--device", "cpu"], flags].concat();
+    let terminal = Terminal::start(kind, studio.folder(), env!("CARGO_BIN_EXE_lensor"), &arguments, &[]);
+    (studio, terminal)
+}
+
+#[test]
+fn keys_walk_from_the_picture_to_the_path_and_out() {
+    let (studio, mut terminal) = opened(Kind::Plain, &[]);
+    let screen = terminal.wait(&["Grad-CAM ▸ maps ▸ red", "● red", "halfblocks", "ready"]);
+    assert!(screen.contains("a.png") && screen.contains("ONNX Runtime"), "{screen}");
+    terminal.send("J");
+    terminal.wait(&["b.png ▸ Grad-CAM ▸ maps ▸ blue", "● blue", "ready"]);
+    terminal.send("c");
+    terminal.wait(&["○", "ready"]);
+    terminal.send("8");
+    terminal.wait(&["from baseline to picture", "sum of the first 50 of 50 steps", "residual", "ready"]);
+    terminal.send("\x1b[H");
+    terminal.wait(&["sum of the first 1 of 50 steps", "ready"]);
+    terminal.send("1");
+    terminal.wait(&["as the network is fed, 3 × 32 × 32", "red, normalised", "ready"]);
+    terminal.send("?");
+    terminal.wait(&["╭ keys", "next method"]);
+    terminal.send("x");
+    terminal.send("7e");
+    terminal.wait(&["saved b-grad-cam-maps-red.png"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(terminal.is_restored());
+    assert!(studio.path("b-grad-cam-maps-red.png").exists());
+}
+
+#[test]
+fn a_mute_terminal_gets_half_blocks_and_keeps_its_keys() {
+    let studio = Studio::new();
+    studio.square("a.png", [220, 30, 30]);
+    let arguments = ["colours.onnx", "a.png", "--device", "cpu"];
+    let mut terminal = Terminal::start(Kind::Mute, studio.folder(), env!("CARGO_BIN_EXE_lensor"), &arguments, &[]);
+    terminal.wait_for_bytes(b"\x1b[c");
+    terminal.send("1");
+    terminal.wait(&["as a person sees it", "halfblocks", "ready"]);
+    // An answer that comes late is not typed: its 8 would open the path.
+    terminal.send("\x1b_Gi=8;OK\x1b\\");
+    terminal.send("?");
+    terminal.wait(&["╭ keys"]);
+    terminal.send("\x1b");
+    terminal.wait(&["as a person sees it", "ready"]);
+    terminal.send("Q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+#[test]
+fn signals_leave_the_terminal_clean() {
+    for (sent, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+        let (_studio, mut terminal) = opened(Kind::Kitty, &[]);
+        terminal.wait(&["kitty", "ready"]);
+        kill_process(terminal.process(), sent).unwrap();
+        assert_eq!(terminal.exit_code(), code);
+        assert!(terminal.is_restored(), "{sent:?}");
+        let bytes = String::from_utf8_lossy(&terminal.bytes()).into_owned();
+        let end = &bytes[bytes.rfind("\x1b[?1049l").unwrap().saturating_sub(400)..];
+        assert!(end.contains("a=d,d=I,i="), "pictures are deleted: {end:?}");
+    }
+}
+
+#[test]
+fn a_closed_terminal_ends_the_program() {
+    let (_studio, mut terminal) = opened(Kind::Plain, &[]);
+    terminal.wait(&["ready"]);
+    terminal.hang_up();
+    assert_ne!(terminal.exit_code(), 0);
+}
+
+#[test]
+fn an_interrupt_asks_and_a_second_one_ends_with_130() {
+    let (_studio, mut terminal) = opened(Kind::Plain, &["--graphics", "halfblocks"]);
+    terminal.wait(&["ready"]);
+    terminal.send("\x03");
+    terminal.wait(&["Quit lensor?"]);
+    terminal.send("\x03");
+    assert_eq!(terminal.exit_code(), 130);
+    assert!(terminal.is_restored());
+}
+
+/// Run by the test below in a terminal of its own; anywhere else it does nothing.
+#[test]
+fn a_child_that_panics() {
+    if std::env::var_os("LENSOR_TEST_CHILD").is_some() {
+        let _screen = Screen::open(Depth::True, || {}).unwrap();
+        panic!("a mistake of the program");
+    }
+}
+
+#[test]
+fn a_panic_leaves_the_terminal_clean_and_is_readable() {
+    let program = std::env::current_exe().unwrap().display().to_string();
+    let arguments = ["--exact", "a_child_that_panics", "--nocapture", "--test-threads", "1"];
+    let folder = tempfile::tempdir().unwrap();
+    let child = [("LENSOR_TEST_CHILD", "1")];
+    let mut terminal = Terminal::start(Kind::Mute, folder.path(), &program, &arguments, &child);
+    assert_ne!(terminal.exit_code(), 0);
+    terminal.wait(&["a mistake of the program"]);
+    assert!(terminal.is_restored());
+}
+
+/// The picture that `e` saves: exactly what was painted.
+fn exported(studio: &Studio, terminal: &mut Terminal) -> RgbImage {
+    terminal.send("e");
+    terminal.wait(&["saved a-grad-cam-maps-red.png"]);
+    image::open(studio.path("a-grad-cam-maps-red.png")).unwrap().to_rgb8()
+}
+
+#[test]
+fn kitty_is_sent_the_painted_pixels() {
+    let (studio, mut terminal) = opened(Kind::Kitty, &[]);
+    terminal.wait(&["kitty", "Grad-CAM ▸ maps ▸ red", "ready"]);
+    let painted = exported(&studio, &mut terminal);
+    let sent = kitty_pictures(&terminal.bytes());
+    let same = |png: &Vec<u8>| image::load_from_memory(png).unwrap().to_rgb8() == painted;
+    assert!(sent.iter().any(same), "none of {} pictures is the painted one", sent.len());
+}
+
+#[test]
+fn sixel_is_sent_the_painted_pixels() {
+    let (studio, mut terminal) = opened(Kind::Sixel, &[]);
+    terminal.wait(&["sixel", "Grad-CAM ▸ maps ▸ red", "ready"]);
+    let painted = exported(&studio, &mut terminal);
+    let sent = sixels(&terminal.bytes());
+    // Sixel pictures are sent at the size of their cells: compare with the painted picture at that size. Its colours are
+    // percentages of a palette, and what was scaled was the picture below the map.
+    let closest = sent.iter().map(|bytes| {
+        let decoded = icy_sixel::SixelImage::decode(bytes).unwrap();
+        let expected = scale(&painted, decoded.width as u32, decoded.height as u32);
+        let pairs = expected.pixels().zip(decoded.pixels.chunks(4));
+        let total: u64 = pairs.flat_map(|(e, d)| (0..3).map(move |c| u64::from(e.0[c].abs_diff(d[c])))).sum();
+        let large = decoded.width > 300;
+        if large { total as f64 / (3 * decoded.width * decoded.height) as f64 } else { f64::INFINITY }
+    });
+    let closest = closest.fold(f64::INFINITY, f64::min);
+    assert!(closest < 5.0, "mean difference {closest} of {} pictures", sent.len());
+}
+
+#[test]
+fn wrong_starts_are_told_without_touching_the_screen() {
+    let studio = Studio::new();
+    let arguments = ["colours.onnx", "missing.png"];
+    let program = env!("CARGO_BIN_EXE_lensor");
+    let mut terminal = Terminal::start(Kind::Mute, studio.folder(), program, &arguments, &[]);
+    assert_eq!(terminal.exit_code(), 1);
+    terminal.wait(&["missing.png"]);
+    assert!(!String::from_utf8_lossy(&terminal.bytes()).contains("\x1b[?1049h"));
+}
+
+#[test]
+fn a_broken_network_is_explained_on_the_screen() {
+    let studio = Studio::new();
+    studio.square("a.png", [220, 30, 30]);
+    std::fs::write(studio.path("broken.onnx"), b"not a network").unwrap();
+    let program = env!("CARGO_BIN_EXE_lensor");
+    let arguments = ["broken.onnx", "a.png", "--device", "cpu"];
+    let mut terminal = Terminal::start(Kind::Plain, studio.folder(), program, &arguments, &[]);
+    terminal.wait(&["no model", "broken.onnx", "Enter tries again"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+}
