@@ -201,6 +201,23 @@ fn pictures_of_every_kind_are_explained() {
 }
 
 #[test]
+fn a_rotated_photograph_is_explained_upright() {
+    let studio = Studio::new();
+    let upright = image::open(studio.square("red.png", RED)).unwrap().to_rgb8();
+    // EXIF orientation 6: what is stored has to be turned clockwise to be seen upright.
+    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let file = std::fs::File::create(studio.path("rotated.jpg")).unwrap();
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(file, 95);
+    image::ImageEncoder::set_exif_metadata(&mut encoder, exif.to_vec()).unwrap();
+    encoder.encode_image(&image::imageops::rotate270(&upright)).unwrap();
+    let report = json(on_colours(&studio, &["explain", "rotated.jpg", "--json"]));
+    let strongest = &report["map"]["strongest"];
+    let (x, y) = (strongest[0].as_f64().unwrap(), strongest[1].as_f64().unwrap());
+    assert!((0.1..0.4).contains(&x) && (0.1..0.4).contains(&y), "{strongest}");
+    assert_eq!(report["target"]["label"], "red");
+}
+
+#[test]
 fn a_broken_file_in_a_folder_is_reported_and_skipped() {
     let studio = Studio::new();
     for (name, colour) in [("a.png", RED), ("c.png", BLUE)] {

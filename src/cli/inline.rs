@@ -26,12 +26,18 @@ pub fn terminal(choice: GraphicsChoice) -> Capabilities {
     capabilities
 }
 
-/// Draws a picture below the cursor, as wide as the terminal but not wider than is useful.
+/// Rows that stay free for the text below.
+const TEXT: u16 = 12;
+
+/// Draws a picture below the cursor, as large as fits on one screen with its text but not wider than is useful.
 pub fn draw(picture: &RgbImage, terminal: &Capabilities) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let columns = viuer::terminal_size().0.min(WIDEST);
+    let (columns, rows) = viuer::terminal_size();
+    // A cell is about twice as high as it is wide.
+    let fitting = 2 * u32::from(rows.saturating_sub(TEXT).max(TEXT)) * picture.width() / picture.height().max(1);
+    let columns = u32::from(columns.min(WIDEST)).min(fitting.max(1));
     if terminal.graphics == Graphics::Sixel {
         // viuer asks for a C library to write these.
-        let width = (u32::from(columns) * u32::from(terminal.cell.0)).clamp(1, picture.width().max(1));
+        let width = (columns * u32::from(terminal.cell.0)).clamp(1, picture.width().max(1));
         let height = (picture.height() * width).div_ceil(picture.width().max(1)).max(1);
         let mut stdout = io::stdout();
         stdout.write_all(&sixel::encode(&scale(picture, width, height), terminal.registers))?;
@@ -39,7 +45,7 @@ pub fn draw(picture: &RgbImage, terminal: &Capabilities) -> Result<(), Box<dyn E
     }
     let config = viuer::Config {
         absolute_offset: false,
-        width: Some(u32::from(columns)),
+        width: Some(columns),
         use_kitty: terminal.graphics == Graphics::Kitty,
         use_iterm: terminal.graphics == Graphics::Iterm2,
         ..viuer::Config::default()

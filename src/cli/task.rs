@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::bar::Bar;
@@ -176,11 +177,16 @@ fn prepare(network: &Network, origin: &Origin) -> Result<Prepared, Anything> {
 
 /// One object for one picture; for several, the results and what failed.
 fn print_json(results: &[Report], failed: &[Value]) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Several<'a> {
+        results: &'a [Report],
+        failed: &'a [Value],
+    }
     let mut stdout = io::stdout().lock();
     match (results, failed) {
-        ([report], []) => serde_json::to_writer_pretty(&mut stdout, report).map_err(io::Error::from)?,
-        _ => serde_json::to_writer_pretty(&mut stdout, &json!({ "results": results, "failed": failed }))
-            .map_err(io::Error::from)?,
+        ([report], []) => serde_json::to_writer_pretty(&mut stdout, report),
+        _ => serde_json::to_writer_pretty(&mut stdout, &Several { results, failed }),
     }
+    .map_err(io::Error::from)?;
     Ok(writeln!(stdout)?)
 }
