@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Load, Model, Running, State, Tab};
+use super::state::{Load, Model, Running, State, Tab, Toast};
 use super::update::Effect;
 use crate::jobs::painter::Order;
 use crate::jobs::progress::Progress;
@@ -61,7 +61,8 @@ fn next_question(state: &State) -> Option<Key> {
         return Some(predict);
     }
     state.seen()?;
-    let explain = state.question().filter(|_| state.tab != Tab::Picture);
+    // A step to another layer is answered by the maps of all layers, once they are there.
+    let explain = state.question().filter(|_| state.tab != Tab::Picture && state.layer_map().is_none());
     [explain, state.layers_question()].into_iter().flatten().find(open)
 }
 
@@ -107,7 +108,10 @@ fn paint(state: &mut State, effects: &mut Vec<Effect>) {
 /// Puts an answer where it belongs.
 pub fn answered(state: &mut State, key: Key, outcome: Outcome) {
     match outcome {
-        Outcome::Opened(facts) => state.model = Model::Ready(facts),
+        Outcome::Opened(facts) => {
+            state.toast = facts.notice.clone().map(|text| Toast { text, bad: false }).or(state.toast.take());
+            state.model = Model::Ready(facts);
+        }
         outcome => {
             let bytes = outcome.bytes();
             state.cache.insert(key, outcome, bytes);

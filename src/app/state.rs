@@ -341,6 +341,23 @@ impl State {
         }
     }
 
+    /// What the view attributes to where: the answer to its question, or the same map among those of all layers.
+    pub fn values(&self) -> Option<Values> {
+        match self.explained() {
+            Some(explained) => Some(Values::Result(explained.attribution)),
+            None => self.layer_map(),
+        }
+    }
+
+    /// The map of the layer that is shown among those of all layers.
+    pub fn layer_map(&self) -> Option<Values> {
+        let at = self.layers().iter().position(|layer| Some(*layer) == self.layer())?;
+        match self.cache.get(&self.layers_question()?)? {
+            Outcome::Layers(maps) => Some(Values::Layer(maps, at)),
+            _ => None,
+        }
+    }
+
     /// The path of integrated gradients, once it is computed.
     pub fn path(&self) -> Option<AlphaPath> {
         self.explained()?.attribution.path.clone()
@@ -356,20 +373,15 @@ impl State {
 
     /// What the canvas shows, or its last pane in views that have several: what is exported.
     pub fn canvas_subject(&self) -> Option<Subject> {
-        let seen = self.seen();
-        match (self.tab, self.explained(), seen) {
-            (Tab::Picture, _, _) | (_, None, _) | (_, _, None) => self.photo().cloned().map(Subject::Photo),
-            (Tab::Explain, Some(explained), Some(seen)) => {
-                Some(Subject::Map(seen, Values::Result(explained.attribution), self.look))
-            }
-            (Tab::Path, Some(Explained { attribution, .. }), Some(seen)) => {
-                let values = match attribution.path {
-                    Some(_) => Values::Sum(attribution, self.step),
-                    None => Values::Result(attribution),
-                };
-                Some(Subject::Map(seen, values, self.look))
-            }
-        }
+        let shown = self.values().filter(|_| self.tab != Tab::Picture);
+        let (Some(seen), Some(values)) = (self.seen(), shown) else {
+            return self.photo().cloned().map(Subject::Photo);
+        };
+        let values = match values {
+            Values::Result(of) if self.tab == Tab::Path && of.path.is_some() => Values::Sum(of, self.step),
+            values => values,
+        };
+        Some(Subject::Map(seen, values, self.look))
     }
 
     /// The map of the pane that the numbers are about.

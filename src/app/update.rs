@@ -421,7 +421,7 @@ fn recompute(state: &mut State) {
     if let Load::Failed(_) = state.pictures[state.picture].load {
         state.pictures[state.picture].load = Load::Not;
     }
-    if let Some(key) = state.question() {
+    for key in [state.question(), state.layers_question()].into_iter().flatten() {
         state.cache.remove(&key);
     }
     state.refused.clear();

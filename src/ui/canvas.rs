@@ -38,7 +38,7 @@ fn message(area: Rect, what: &str, style: ratatui::style::Style, buffer: &mut Bu
 /// What is drawn and how: `overlay 60 % · abs-max · clamp 1–99 % · σ 2 · viridis`.
 fn title(state: &State) -> String {
     let look = &state.look;
-    if state.tab == Tab::Picture || state.explained().is_none() {
+    if state.tab == Tab::Picture || state.values().is_none() {
         return match (state.tab, &state.running) {
             (Tab::Picture, _) | (_, None) => "picture".to_owned(),
             (_, Some(running)) => format!("picture · {} follows", running.key.title()),

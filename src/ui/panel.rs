@@ -256,7 +256,7 @@ fn path(state: &State, column: &mut Column<'_>) {
     column.pair("steps", &format!("{}, {}", parameters.steps, parameters.quadrature), theme.text);
     let Some(explained) = state.explained() else { return };
     if let Some(completeness) = explained.attribution.completeness {
-        column.pair("Σ", &numbers::decimal(completeness.sum), theme.text);
+        column.pair("sum", &numbers::decimal(completeness.sum), theme.text);
         column.pair("F(x)−F(x′)", &numbers::decimal(completeness.difference), theme.text);
         let residual = completeness.residual();
         let share = residual.abs() / completeness.difference.abs().max(f64::MIN_POSITIVE);

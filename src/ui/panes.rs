@@ -2,10 +2,11 @@
 //!
 //! Both the view and the orders to the painters come from here. Must not paint.
 
+use std::path::Path;
+
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
 use super::layout::regions;
-use super::text::first_name;
 use crate::app::state::{Load, State, Tab};
 use crate::attribution::MethodId;
 use crate::jobs::subject::{Subject, Values};
@@ -224,7 +225,8 @@ fn entries(state: &State) -> Entries {
         let chosen = layers.iter().rposition(|layer| *layer <= current).unwrap_or(0);
         return Entries { kind: Kind::Layers, title: "Grad-CAM by layer", names, chosen };
     }
-    let names = state.pictures.iter().map(|entry| first_name(&entry.name).to_owned()).collect();
+    let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let names = state.pictures.iter().map(|entry| stem(&entry.name)).collect();
     Entries { kind: Kind::Pictures, title: "pictures", names, chosen: state.picture }
 }
 

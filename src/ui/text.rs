@@ -23,6 +23,12 @@ pub fn clip(text: &str, width: usize) -> String {
     clipped
 }
 
+/// The text, or as much of its end as fits after `…`: where the end tells more than the beginning.
+pub fn clip_front(text: &str, width: usize) -> String {
+    let backwards = |text: &str| text.chars().rev().collect::<String>();
+    backwards(&clip(&backwards(text), width))
+}
+
 /// Writes at the left of the area's first row and returns the columns used.
 pub fn left(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
     let text = clip(text, usize::from(area.width));
@@ -93,6 +99,7 @@ mod tests {
         assert_eq!(clip("αβγδε", 4), "αβγ…");
         assert_eq!(clip("日本語", 4), "日…");
         assert_eq!(clip("abc", 0), "");
+        assert_eq!(clip_front("n023_zebra", 7), "…_zebra");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Terminal {
             Self { writer: Some(pair.master.take_writer().unwrap()), master: Some(pair.master), child, seen };
         if kind != Kind::Mute {
             terminal.wait_for_bytes(b"\x1b[c");
-            terminal.send(&kind.answer());
+            terminal.send(kind.answer());
         }
         terminal
     }

@@ -53,7 +53,7 @@ pub fn command(state: &State) -> String {
 pub fn file_name(state: &State) -> String {
     let name = &state.pictures[state.picture].name;
     let mut parts = vec![Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned()];
-    if state.tab != Tab::Picture && state.explained().is_some() {
+    if state.tab != Tab::Picture && state.values().is_some() {
         parts.push(state.method().name().to_owned());
         if let (Some(layer), Some(facts)) = (state.layer(), state.facts()) {
             parts.push(facts.layers[layer].name.clone());

@@ -6,6 +6,7 @@ use super::*;
 use crate::app::fixture::{answer, facts, picture, settle, start};
 use crate::config::keys::sequence;
 use crate::jobs::progress::Progress;
+use crate::jobs::subject::Values;
 use crate::look::View;
 
 /// A settled state in a window of 120 × 40.
@@ -77,6 +78,17 @@ fn stepping_back_is_answered_from_memory() {
     let mut state = settled();
     typed(&mut state, "J K");
     assert!(!touches_engine(&pressed(&mut state, "J")), "both pictures have been seen");
+}
+
+#[test]
+fn a_step_to_another_layer_is_answered_by_the_strip() {
+    let mut state = settled();
+    let effects = pressed(&mut state, "[");
+    assert!(!touches_engine(&effects));
+    let is_layer = |e: &Effect| {
+        matches!(e, Effect::Paint(_, Order { place: 0, subject: Subject::Map(_, Values::Layer(..), _), .. }))
+    };
+    assert!(effects.iter().any(is_layer));
 }
 
 #[test]
