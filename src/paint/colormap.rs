@@ -15,9 +15,15 @@ pub fn lut(colormap: Colormap) -> &'static Lut {
     &TABLES[colormap as usize]
 }
 
-/// The colour at a position, 0 to 1; `None` for NaN. In a diverging colormap 0.5 is the middle.
+/// The place in a table of a position, 0 to 1; `None` for NaN. In a diverging colormap 0.5 is the middle.
+pub fn place(position: f32) -> Option<usize> {
+    // The cast rounds down and stays inside 0..=255; rounding first would cost more than all the rest.
+    (!position.is_nan()).then(|| usize::from((position * 255.0 + 0.5) as u8))
+}
+
+/// The colour at a position, 0 to 1; `None` for NaN.
 pub fn colour(lut: &Lut, position: f32) -> Option<[u8; 3]> {
-    position.is_finite().then(|| lut[(position * 255.0).round().clamp(0.0, 255.0) as usize])
+    place(position).map(|place| lut[place])
 }
 
 fn table(colormap: Colormap) -> Lut {

@@ -2,13 +2,13 @@
 
 use image::{Rgb, RgbImage};
 
-use super::colormap::{self, Lut};
+use super::colormap;
 use crate::look::{Blend, Look, Resample, View};
 use crate::map::{Map, resample::Tap};
 use crate::model::preprocess::Rect;
 
-/// How bright the part of the picture is that the network does not see.
-const UNSEEN: f32 = 0.45;
+/// How much black lies over the part of the picture that the network does not see, out of [`FULL`].
+const UNSEEN: u32 = FULL * 11 / 20;
 
 /// Width of the gap between two pictures side by side, in pixels per 100 of the picture's width.
 const GAP: u32 = 2;
@@ -32,52 +32,71 @@ fn beside(left: &RgbImage, right: &RgbImage) -> RgbImage {
     super::mosaic::row(&[left, right], gap)
 }
 
-/// Lays the map over the picture, or replaces the picture inside the region where there is no opacity.
+/// Lays the map over the picture, or replaces the picture inside the region where there is no opacity. NaN leaves the
+/// picture as it is; on a map alone it is black.
 fn cover(map: &Map, view: &RgbImage, region: Rect, look: &Look, opacity: Option<f32>) -> RgbImage {
-    let lut = colormap::lut(look.colormap.for_map(map.signed));
+    let inks = inks(map, look, opacity);
+    let nothing = Ink { colour: [0; 3], share: if opacity.is_some() { 0 } else { FULL } };
+    let unseen = Ink { colour: [0; 3], share: UNSEEN };
     let mut painted = view.clone();
     let (rows, columns) = map.values.dim();
-    let (width, height) = (view.width() as usize, view.height() as usize);
-    let across = taps(region.x, region.width, width, columns, look.resample);
-    let down = taps(region.y, region.height, height, rows, look.resample);
-    let map_values = map.values.as_standard_layout();
+    let across = taps(region.x, region.width, view.width(), columns, look.resample);
+    let down = taps(region.y, region.height, view.height(), rows, look.resample);
+    let values = map.values.as_standard_layout();
     let mut line = vec![0.0; columns];
     for (row, tap) in painted.rows_mut().zip(down) {
-        if let Some(tap) = tap {
-            let (low, high) = (map_values.row(tap.low), map_values.row(tap.high));
-            line.iter_mut().zip(low.iter().zip(high)).for_each(|(value, (low, high))| *value = tap.mix(*low, *high));
-        }
+        let Some(tap) = tap else {
+            row.for_each(|pixel| unseen.on(pixel));
+            continue;
+        };
+        let (low, high) = (values.row(tap.low), values.row(tap.high));
+        line.iter_mut().zip(low.iter().zip(high)).for_each(|(value, (low, high))| *value = tap.mix(*low, *high));
         for (pixel, across) in row.zip(&across) {
-            match (tap, across) {
-                (Some(_), Some(across)) => {
-                    let position = map.position(across.mix(line[across.low], line[across.high]));
-                    ink(pixel, position, map, lut, look.blend, opacity);
-                }
-                _ => pixel.0 = pixel.0.map(|level| (f32::from(level) * UNSEEN) as u8),
-            }
+            let ink = across.map_or(&unseen, |tap| {
+                let position = map.position(tap.mix(line[tap.low], line[tap.high]));
+                colormap::place(position).map_or(&nothing, |place| &inks[place])
+            });
+            ink.on(pixel);
         }
     }
     painted
 }
 
-/// Colours one pixel. NaN leaves the picture as it is; on a map alone it is black.
-fn ink(pixel: &mut Rgb<u8>, position: f32, map: &Map, lut: &Lut, blend: Blend, opacity: Option<f32>) {
-    match (colormap::colour(lut, position), opacity) {
-        (Some(colour), None) => pixel.0 = colour,
-        (None, None) => pixel.0 = [0; 3],
-        (None, Some(_)) => {}
-        (Some(colour), Some(opacity)) => {
-            let strength = if blend == Blend::Strength { map.strength(position) } else { 1.0 };
-            let share = (opacity * strength).clamp(0.0, 1.0);
-            for (level, colour) in pixel.0.iter_mut().zip(colour) {
-                *level = (f32::from(*level) + (f32::from(colour) - f32::from(*level)) * share).round() as u8;
-            }
+/// A colour and how much of it is put on the picture, out of [`FULL`].
+struct Ink {
+    colour: [u8; 3],
+    share: u32,
+}
+
+/// The share that covers the picture.
+const FULL: u32 = 1 << 16;
+
+impl Ink {
+    fn on(&self, pixel: &mut Rgb<u8>) {
+        for (level, colour) in pixel.0.iter_mut().zip(self.colour) {
+            let mixed = u32::from(*level) * (FULL - self.share) + u32::from(colour) * self.share;
+            *level = ((mixed + FULL / 2) / FULL) as u8;
         }
     }
 }
 
+/// The ink for each place in the colormap; opaque where there is no opacity.
+fn inks(map: &Map, look: &Look, opacity: Option<f32>) -> Vec<Ink> {
+    let share = |place: usize| match (opacity, look.blend) {
+        (None, _) => 1.0,
+        (Some(opacity), Blend::Uniform) => opacity,
+        (Some(opacity), Blend::Strength) => opacity * map.strength(place as f32 / 255.0),
+    };
+    let lut = colormap::lut(look.colormap.for_map(map.signed));
+    let ink = |(place, colour): (usize, &[u8; 3])| Ink {
+        colour: *colour,
+        share: (share(place).clamp(0.0, 1.0) * FULL as f32) as u32,
+    };
+    lut.iter().enumerate().map(ink).collect()
+}
+
 /// For every pixel of an axis of the picture, the cells of the map under its centre; `None` outside the region.
-fn taps(start: f32, length: f32, pixels: usize, cells: usize, how: Resample) -> Vec<Option<Tap>> {
+fn taps(start: f32, length: f32, pixels: u32, cells: usize, how: Resample) -> Vec<Option<Tap>> {
     (0..pixels)
         .map(|pixel| {
             let along = (pixel as f32 + 0.5 - start) / length;
