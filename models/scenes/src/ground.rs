@@ -65,7 +65,7 @@ impl Floor {
             Ground::Tiles => (&[0xe4dfd4, 0xd4c8b4, 0xc86a44, 0xa8b4b8], &[0x2f3a44, 0x8a4a34, 0xb8b0a4, 0x4a5a50]),
             Ground::Carpet => (&[0x8a3a34, 0x3f4f6a, 0x5a6a4a, 0xb0a48c, 0x6a4a5a], &[0xc8a86a, 0x2f3038, 0xd8d0c0]),
         };
-        let angle = chance.range(0.0, 6.28);
+        let angle = chance.range(0.0, std::f32::consts::TAU);
         Self {
             kind,
             first: chance.color(palette.0),
@@ -104,18 +104,18 @@ impl Floor {
     /// `lying` is `p` with x along the view, in which blades look stretched.
     fn grass(&self, p: Vec2, lying: Vec2, w: f32) -> Covering {
         let patch = noise::clouds2(p * 1.7, 3, w * 1.7);
-        let lean = 0.06 * noise::value2(p * 11.0);
-        let blades = noise::clouds2(Vec2::new(lying.x * 13.0, (lying.y + lean) * 60.0), 3, w * 26.0);
+        let lean = 0.012 * noise::value2(p * 11.0);
+        let blades = noise::clouds2(Vec2::new(lying.x * 16.0, (lying.y + lean) * 60.0), 4, w * 22.0);
         let tufts = noise::clouds2(p * 9.0, 2, w * 6.0);
         let light = 0.1 + 1.25 * blades + 0.7 * (tufts - 0.5);
         let mut color = self.first.lerp(self.second, smooth(0.35, 0.7, patch)) * light;
         if self.flowers > 0.0 {
-            let (near, _, cell) = noise::scatter(Vec3::new(p.x * 4.0, p.y * 4.0, 0.5));
+            let (near, _, cell) = noise::scatter(Vec3::new(p.x * 7.0, p.y * 7.0, 0.5));
             let pick = noise::hash(cell + IVec3::splat(77));
-            if pick < self.flowers && near < 0.35 {
+            if pick < 0.6 * self.flowers && near < 0.3 {
                 let petal = [srgb(0xf6f2e4), srgb(0xf4d23a), srgb(0xd84a5a), srgb(0x9a6ac8)];
                 let tone = petal[(pick * 997.0) as usize % petal.len()];
-                color = color.lerp(tone, smooth(0.3, 0.2, near) * noise::fade(w * 4.0));
+                color = color.lerp(tone, smooth(0.27, 0.17, near) * noise::fade(w * 4.0));
             }
         }
         let slope = Vec2::new(blades - 0.5, tufts - 0.5) * 0.9;
@@ -126,7 +126,7 @@ impl Floor {
         let patch = noise::clouds2(p * 0.8, 3, w);
         let bend = 3.0 * noise::value2(p * 0.9);
         let ripple = (p.x * 15.0 + bend * 2.4).sin() * noise::fade(w * 4.0) * smooth(0.3, 0.6, patch);
-        let grain = noise::clouds2(p * 60.0, 2, w * 60.0);
+        let grain = noise::clouds2(p * 40.0, 3, w * 40.0);
         let color = self.first.lerp(self.second, patch) * (0.8 + 0.4 * grain) * (1.0 + 0.06 * ripple);
         Covering { color, slope: Vec2::new(ripple * 0.22, (grain - 0.5) * 0.3), gloss: 0.0 }
     }
@@ -145,7 +145,7 @@ impl Floor {
 
     fn speckled(&self, p: Vec2, w: f32, bumps: f32, contrast: f32) -> Covering {
         let broad = noise::clouds2(p * 1.3, 3, w * 1.3);
-        let fine = noise::clouds2(p * 22.0, 3, w * 22.0);
+        let fine = noise::clouds2(p * 18.0, 5, w * 18.0);
         let lean = noise::value2(p * 3.1 + Vec2::splat(9.0)) - 0.5;
         let color = self.first.lerp(self.second, smooth(0.3, 0.75, broad)) * (1.0 + contrast * 0.6 * (fine - 0.5));
         Covering { color, slope: Vec2::new(fine - 0.5 + lean * 0.4, broad - 0.5) * bumps * 0.7, gloss: 0.02 }

@@ -95,7 +95,8 @@ fn radiance(scene: &Scene, origin: Vec3, direction: Vec3, fine: f32, met: &Met, 
             (t, shade(scene, p, direction, normal, &covering, fine * t))
         }
     };
-    let clear = (-scene.sky.haze_density * t).exp();
+    // The distance stays as clear as the hills painted behind it.
+    let clear = (-scene.sky.haze_density * t.min(45.0)).exp();
     scene.sky.haze.lerp(color, clear)
 }
 

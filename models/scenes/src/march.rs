@@ -106,14 +106,14 @@ pub fn normal(placed: &Placed, p: Vec3, fine: f32) -> Vec3 {
 pub fn sunlight(things: &[Placed], p: Vec3, sun: Vec3, softness: f32) -> f32 {
     let mut light: f32 = 1.0;
     for placed in things {
-        let Some((start, ahead, enter, exit)) = placed.stretch(p, sun, 0.8 * softness) else { continue };
+        let Some((start, ahead, enter, exit)) = placed.stretch(p, sun, softness) else { continue };
         let mut t = enter.max(0.02);
         for _ in 0..40 {
             if t > exit || light < 0.01 {
                 break;
             }
             let d = placed.near(start + ahead * t);
-            light = light.min(0.5 + 0.5 * d / (softness * t));
+            light = light.min(d / (1.3 * softness * t));
             t += d.abs().clamp(0.012, 0.25);
         }
     }

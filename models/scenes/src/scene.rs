@@ -133,7 +133,7 @@ fn strew(chance: &mut Chance, things: &mut Vec<Placed>, most: usize, middle: Vec
         let thing = things::clutter(chance);
         let scale = chance.range(0.35, 1.15);
         let reach = thing.bounds().1 * scale;
-        let turn = Quat::from_rotation_y(chance.range(0.0, 6.28));
+        let turn = Quat::from_rotation_y(chance.range(0.0, std::f32::consts::TAU));
         for _ in 0..8 {
             let x = middle.x + chance.range(-5.5, 1.2) * radius;
             let z = middle.z + chance.range(-3.2, 3.2) * radius;

@@ -139,7 +139,7 @@ impl Sky {
         for layer in 0..layers {
             let near = (layer + 1) as f32 / layers as f32;
             let p = azimuth * (1.0 + 0.7 * layer as f32) + self.shift + Vec2::splat(layer as f32 * 31.0);
-            let mut ridge = height * (1.25 - 0.6 * near) * (0.25 + noise::clouds2(p, 5, 0.0));
+            let mut ridge = height * (1.25 - 0.6 * near) * (0.25 + noise::clouds2(p, 4, 0.0));
             if self.horizon == Horizon::Forest {
                 ridge += 0.02 * near * noise::clouds2(p * 38.0, 2, 0.0);
             }

@@ -162,6 +162,10 @@ pub fn lighthouse(chance: &mut Chance) -> Thing {
     let paint = Paint::Stripes { a: white, b: band, axis: Vec3::Y, period, share: 0.5, waver: 0.0 };
     let iron = || Paint::Plain(srgb(0x22262b));
     let rock = chance.color(&[0x6f6a62, 0x8a8070, 0x55504a]);
+    let opening = |y: f32, half: Vec3| {
+        let out = foot + (neck - foot) * (y + half.y) / tall - 0.008;
+        part(Block { half, round: 0.003 }, iron()).at(0.0, y, out)
+    };
     let lamp = Paint::Stripes {
         a: chance.color(&[0xfff0b0, 0xd8e8f0]),
         b: srgb(0x30343a),
@@ -181,9 +185,9 @@ pub fn lighthouse(chance: &mut Chance) -> Thing {
             .cut_under(0.0)
             .glossy(0.4),
         part(Ball { radius: 0.022 }, iron()).at(0.0, tall + 0.3, 0.0),
-        part(Block { half: v(0.04, 0.075, 0.02), round: 0.003 }, iron()).at(0.0, 0.06, foot * 0.97),
-        part(Block { half: v(0.02, 0.03, 0.02), round: 0.0 }, iron()).at(0.0, tall * 0.42, foot * 0.78),
-        part(Block { half: v(0.02, 0.03, 0.02), round: 0.0 }, iron()).at(0.0, tall * 0.72, foot * 0.66),
+        opening(0.06, v(0.04, 0.075, 0.02)),
+        opening(tall * 0.42, v(0.02, 0.03, 0.02)),
+        opening(tall * 0.72, v(0.02, 0.03, 0.02)),
     ];
     if chance.odds(0.6) {
         let base = Egg { radii: v(chance.range(0.26, 0.4), 0.11, chance.range(0.24, 0.34)) };

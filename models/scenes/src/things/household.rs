@@ -49,7 +49,7 @@ pub fn umbrella(chance: &mut Chance) -> Thing {
     let drop = top - radius;
     let base = v(0.0, 0.06, 0.0);
     let mut parts = vec![
-        part(Canopy { radius, cut, thickness: 0.008, ribs: 8.0 }, Paint::Panels { colors, count: 8.0 })
+        part(Canopy { radius, cut, thickness: 0.012, ribs: 8.0 }, Paint::Panels { colors, count: 8.0 })
             .at(0.0, drop, 0.0)
             .framed(base, lean.0, 0.0, lean.1)
             .glossy(0.25),

@@ -46,7 +46,7 @@ pub fn mushroom(chance: &mut Chance) -> Thing {
     };
     let mut parts = one_mushroom(chance, Vec3::ZERO, 1.0, &cap);
     for _ in 0..chance.below(3) {
-        let angle = chance.range(0.0, 6.28);
+        let angle = chance.range(0.0, std::f32::consts::TAU);
         let away = chance.range(0.42, 0.6);
         let scale = chance.range(0.3, 0.62);
         parts.extend(one_mushroom(chance, v(angle.cos() * away, 0.0, angle.sin() * away), scale, &cap));
