@@ -56,10 +56,10 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
         /// Side of the square pictures in pixels.
-        #[arg(long, default_value_t = 576)]
+        #[arg(long, default_value_t = 512)]
         size: usize,
         /// Samples along each side of a pixel.
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 3)]
         grid: usize,
         /// Renders only the pictures whose name contains this.
         #[arg(long)]
