@@ -32,6 +32,24 @@ impl Outputs {
         paths.iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Refuses to write over a picture that is to be read. `names` are those of the pictures.
+    pub fn spare(&self, pictures: &[Origin], names: &[String]) -> Result<(), Failure> {
+        let files = pictures.iter().filter_map(|picture| match picture {
+            Origin::File(path) => path.canonicalize().ok(),
+            Origin::Bundled(..) => None,
+        });
+        let read: HashSet<PathBuf> = files.collect();
+        let written = names.iter().flat_map(|name| self.files(name)).map(|(path, _)| path);
+        let clash = |path: &PathBuf| path.canonicalize().is_ok_and(|path| read.contains(&path));
+        match written.into_iter().find(clash) {
+            None => Ok(()),
+            Some(path) => Err(Failure::Usage(format!(
+                "--out would write over the picture {}: choose another place",
+                path.display()
+            ))),
+        }
+    }
+
     /// The files for the picture called `name`.
     pub fn files(&self, name: &str) -> Vec<(PathBuf, Format)> {
         let fill = |path: &Path| PathBuf::from(path.to_string_lossy().replace(NAME, name));
@@ -90,6 +108,18 @@ mod tests {
         let files: Vec<PathBuf> = outputs.files("zebra").into_iter().map(|(path, _)| path).collect();
         assert_eq!(files, [folder.path().join("zebra.png"), "maps/zebra.npy".into(), "new/zebra.png".into()]);
         assert!(outputs.has(Format::Npy) && !outputs.has(Format::Gif) && !outputs.is_empty());
+    }
+
+    #[test]
+    fn pictures_are_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        std::fs::write(&path, b"").unwrap();
+        let pictures = [Origin::File(path)];
+        let spare = |out: &Path| Outputs::read(&[out.to_owned()], 1).unwrap().spare(&pictures, &names(&pictures));
+        let Err(Failure::Usage(message)) = spare(folder.path()) else { unreachable!() };
+        assert!(message.contains("a.png"), "{message}");
+        assert!(spare(&folder.path().join("{name}-map.png")).is_ok());
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Task {
     /// Explains the pictures. One that fails is reported and skipped, and the exit code is then 1.
     pub fn run(&self, network: &mut Network, context: &Context) -> Outcome {
         let names = output::names(&self.pictures);
+        self.outputs.spare(&self.pictures, &names)?;
         let bar = Bar::new(self.pictures.len(), matches!(self.printed, Printed::Json));
         let (mut results, mut failed) = (Vec::new(), Vec::new());
         let mut fail = |origin: &Origin, error: Anything| {
