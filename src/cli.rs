@@ -108,7 +108,8 @@ pub struct Global {
 impl Global {
     /// Where to look for ONNX Runtime.
     pub fn search(&self) -> Search {
-        Search { explicit: self.onnxruntime.clone(), offline: self.offline }
+        let cuda = matches!(self.device, DeviceChoice::Cuda(_));
+        Search { explicit: self.onnxruntime.clone(), offline: self.offline, cuda }
     }
 
     /// The network and what it runs on.

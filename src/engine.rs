@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub mod cancel;
+mod cores;
 pub mod device;
 pub mod library;
 mod ort;
 pub mod value;
 
 pub use cancel::Cancel;
+pub use cores::cores;
 use device::DeviceChoice;
 use library::{Library, LibraryError, Search};
 pub use value::{ElementType, Value};
@@ -107,9 +109,4 @@ pub fn open(
 /// The execution providers in a library that lensor can use, such as `CPU` and `CUDA`. Loads the library.
 pub fn providers(library: &Library) -> Result<Vec<&'static str>, LibraryError> {
     ort::providers(library)
-}
-
-/// Cores this process may use: affinity and cgroup limits counted.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -179,3 +179,22 @@ fn doctor_reports_the_runtime_and_the_places() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stdout).unwrap().contains("there is no file /nowhere"));
 }
+
+#[test]
+fn a_library_with_cuda_is_preferred_when_cuda_is_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let real = locate_or_fetch(&Search::default(), &mut |_, _| ()).unwrap().path;
+    let environment = home.path().join("venv");
+    let package = environment.join("lib/python3.12/site-packages/onnxruntime/capi");
+    for folder in [&kept(home.path()), &package] {
+        fs::create_dir_all(folder).unwrap();
+        std::os::unix::fs::symlink(&real, folder.join(real.file_name().unwrap())).unwrap();
+    }
+    fs::write(package.join("libonnxruntime_providers_cuda.so"), "").unwrap();
+    for (device, place) in [("cpu", "lensor's data folder"), ("cuda", "the active virtual environment")] {
+        let mut command = lensor(home.path());
+        let output = command.args(["runtime", "--device", device]).env("VIRTUAL_ENV", &environment).output().unwrap();
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert!(report.contains(place), "{device}: {report}");
+    }
+}

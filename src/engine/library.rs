@@ -24,6 +24,8 @@ pub struct Search {
     pub explicit: Option<PathBuf>,
     /// Never fetch anything.
     pub offline: bool,
+    /// Prefer a library that runs on CUDA to those that come before it.
+    pub cuda: bool,
 }
 
 /// Where a library was found, in the order of looking.
@@ -68,6 +70,13 @@ pub struct Library {
     pub version: String,
     /// Which place it was found in.
     pub found_in: Found,
+}
+
+impl Library {
+    /// Whether the part of ONNX Runtime that runs on CUDA lies beside the library.
+    pub fn has_cuda(&self) -> bool {
+        self.path.with_file_name("libonnxruntime_providers_cuda.so").is_file()
+    }
 }
 
 /// What to do when pip cannot be used: the same for every error of fetching.

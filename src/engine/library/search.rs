@@ -22,15 +22,18 @@ pub struct Look {
 /// usable is passed over.
 pub fn locate(search: &Search) -> Result<Library, LibraryError> {
     let mut unusable = Vec::new();
+    let mut without_cuda = None;
     for look in look(search) {
+        let named = matches!(look.place, Found::Explicit | Found::Environment);
         match look.outcome {
             None => {}
-            Some(Ok(library)) => return Ok(library),
-            Some(Err(error)) if matches!(look.place, Found::Explicit | Found::Environment) => return Err(error),
+            Some(Ok(library)) if named || !search.cuda || library.has_cuda() => return Ok(library),
+            Some(Ok(library)) => without_cuda = without_cuda.or(Some(library)),
+            Some(Err(error)) if named => return Err(error),
             Some(Err(error)) => unusable.push(error),
         }
     }
-    Err(LibraryError::Missing { unusable })
+    without_cuda.ok_or(LibraryError::Missing { unusable })
 }
 
 /// Looks at one place after another, as far as it is asked to. Python is started only when its turn comes.
