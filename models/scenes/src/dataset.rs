@@ -72,3 +72,40 @@ fn array(out: &Path, name: &str, kind: &str, shape: &[usize]) -> Result<BufWrite
     file.write_all(header.as_bytes())?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_depends_on_seed_and_index_only() {
+        let (first, label) = one(7, 5, 24, 0.5);
+        let (again, _) = one(7, 5, 24, 0.5);
+        let (other, _) = one(8, 5, 24, 0.5);
+        assert_eq!(label[0], 5);
+        assert!(first.rgb == again.rgb && first.mask == again.mask);
+        assert!(first.rgb != other.rgb);
+    }
+
+    #[test]
+    fn every_kind_shows_in_its_mask() {
+        for index in 0..Kind::ALL.len() {
+            let (picture, label) = one(3, index, 32, 0.0);
+            let shown = picture.mask.iter().filter(|&&value| value == label[0] as u8 + 1).count();
+            assert!(shown >= 16, "{}: {shown} of 1024 pixels", Kind::ALL[index].label());
+        }
+    }
+
+    #[test]
+    fn numpy_headers_end_on_a_multiple_of_64() -> Result<()> {
+        let folder = std::env::temp_dir().join(format!("scenes-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        for count in [1, 1000, 123_456_789] {
+            array(&folder, "a.npy", "|u1", &[count, 2])?.flush()?;
+            let bytes = std::fs::read(folder.join("a.npy"))?;
+            assert_eq!(bytes.len() % 64, 0);
+            assert_eq!(bytes.len(), 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]])));
+        }
+        Ok(std::fs::remove_dir_all(&folder)?)
+    }
+}

@@ -41,7 +41,7 @@ const PICTURES: [Entry; 18] = [
     entry("03-ladybird", 6, &[Kind::Ladybird], (Ground::Earth, Weather::Clear, Horizon::Forest), (-40.0, 0.2)),
     entry("04-balloon", 3, &[Kind::Balloon], (Ground::Grass, Weather::Cloudy, Horizon::Mountains), (20.0, -0.2)),
     entry("05-mushroom", 6, &[Kind::Mushroom], (Ground::Grass, Weather::Clear, Horizon::Forest), (0.0, 0.12)),
-    entry("06-zebra-and-umbrella", 8, &[Kind::Zebra, Kind::Umbrella], (Ground::Sand, Weather::Clear, Horizon::Open), (-60.0, 0.16)),
+    entry("06-zebra-and-umbrella", 18, &[Kind::Zebra, Kind::Umbrella], (Ground::Sand, Weather::Clear, Horizon::Open), (-60.0, 0.16)),
     entry("07-teapot", 5, &[Kind::Teapot], (Ground::Planks, Weather::Indoors, Horizon::Open), (60.0, 0.25)),
     entry("08-windmill", 8, &[Kind::Windmill], (Ground::Grass, Weather::Cloudy, Horizon::Hills), (30.0, 0.1)),
     entry("09-sailing-boat", 1, &[Kind::SailingBoat], (Ground::Water, Weather::Cloudy, Horizon::Mountains), (70.0, 0.14)),
