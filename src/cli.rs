@@ -113,17 +113,14 @@ impl Global {
     }
 
     /// The network and what it runs on.
-    fn recipe(&self) -> Result<Recipe, Failure> {
-        let Some(model) = &self.model else {
-            return Err(Failure::Usage("which network? Name an ONNX file with --model FILE".to_owned()));
-        };
-        Ok(Recipe {
-            source: Source::File(model.clone()),
+    fn recipe(&self) -> Recipe {
+        Recipe {
+            source: self.model.clone().map_or_else(Source::default, Source::File),
             overrides: Overrides { labels: self.labels.clone(), resize: self.resize },
             search: self.search(),
             device: self.device,
             threads: self.threads.map(usize::from),
-        })
+        }
     }
 }
 
@@ -144,7 +141,7 @@ impl Context {
 
     /// Opens the network asked for. What is wrong with its file is said before a runtime is looked for.
     pub fn network(&self) -> Result<Network, Failure> {
-        let Recipe { source, overrides, .. } = self.global.recipe()?;
+        let Recipe { source, overrides, .. } = self.global.recipe();
         let opened = source.open()?;
         let mut progress = Progress::new();
         let engine = self.engine(&mut |text, done| progress.report(text, done))?;

@@ -4,6 +4,7 @@
 //! Owns the model card, the settings assumed where a network comes without one, pictures and their preparation. Must
 //! not know about runtimes, gradients or terminals.
 
+pub mod bundled;
 pub mod card;
 pub mod gallery;
 pub mod head;

@@ -147,6 +147,7 @@ fn begin(options: &Options, origins: &[Origin], found: &Capabilities) -> (State,
         theme: (theme, themes),
         keys: folder.and_then(|folder| std::fs::read_to_string(folder.join("keys.toml")).ok()),
         model: match &options.recipe.source {
+            Source::Bundled(_) => None,
             Source::File(path) => Some(path.display().to_string()),
         },
         pictures: origins.iter().map(|origin| (origin.name(), origin.argument())).collect(),

@@ -30,7 +30,7 @@ pub fn run(args: Ui, mut global: Global, cancel: &Cancel) -> Outcome {
         return Err(Failure::Usage("name one network, as the first argument or with --model".to_owned()));
     }
     global.model = networks.into_iter().next().or(global.model);
-    let recipe = global.recipe()?;
+    let recipe = global.recipe();
     if pictures.is_empty() {
         return Err(Failure::Usage("which pictures? Name pictures or folders of pictures".to_owned()));
     }

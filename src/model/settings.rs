@@ -44,6 +44,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Card(CardPlace::Bundled(bundled)) => write!(f, "card of the bundled network {bundled}"),
             Self::Card(CardPlace::File(path)) => write!(f, "model card {}", path.display()),
             Self::Metadata => f.write_str("metadata of the ONNX file"),
             Self::Input => f.write_str("the network's input"),
@@ -261,3 +262,6 @@ fn check(card: &InputCard, input: &ImageInput) -> Result<(), SettingsError> {
         model: format!("{} channels, {} × {}", input.channels, side(0), side(1)),
     })
 }
+
+#[cfg(test)]
+mod tests;

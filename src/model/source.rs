@@ -1,4 +1,4 @@
-//! Where a network comes from: a file with or without a card beside it.
+//! Where a network comes from: the program itself, or a file with or without a card beside it.
 //!
 //! Owns opening it. Must not know what is assumed where the card is silent: that is [`super::settings`].
 
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::onnx::{Model, OnnxError};
 
+use super::bundled::Bundled;
 use super::card::{Card, CardError};
 
 /// Largest card that is read.
@@ -14,6 +15,8 @@ const MAX_CARD: u64 = 4 << 20;
 /// Where a network comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
+    /// A network inside the program.
+    Bundled(Bundled),
     /// An ONNX file; its card is the file of the same name ending in `.toml`, if there is one.
     File(PathBuf),
 }
@@ -32,6 +35,8 @@ pub struct Opened {
 /// Where a card was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardPlace {
+    /// The program.
+    Bundled(Bundled),
     /// This file.
     File(PathBuf),
 }
@@ -65,10 +70,17 @@ pub enum SourceError {
     },
 }
 
+impl Default for Source {
+    fn default() -> Self {
+        Self::Bundled(Bundled::default())
+    }
+}
+
 impl Source {
     /// Reads the network and its card.
     pub fn open(&self) -> Result<Opened, SourceError> {
         match self {
+            Self::Bundled(bundled) => bundled.open(),
             Self::File(path) => open_file(path),
         }
     }
@@ -96,4 +108,32 @@ fn read_card(path: &Path) -> Result<Option<Card>, SourceError> {
     let text = std::fs::read_to_string(path).map_err(failed)?;
     let wrong = |source| SourceError::Card { place: path.display().to_string(), source };
     Card::parse(&text).map(Some).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::tiny_a;
+
+    #[test]
+    fn a_card_lies_beside_its_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, card) = (folder.path().join("net.onnx"), folder.path().join("net.toml"));
+        std::fs::write(&file, tiny_a()).unwrap();
+        let source = Source::File(file);
+        let without = source.open().unwrap();
+        assert_eq!((without.name.as_str(), without.card), ("net", None));
+        std::fs::write(&card, "name = 'tiny A'\n[input]\nheight = 16\nwidth = 16").unwrap();
+        let with = source.open().unwrap();
+        assert_eq!((with.name.as_str(), with.card.unwrap().1), ("tiny A", CardPlace::File(card.clone())));
+        std::fs::write(&card, "name = 'tiny A'\n[input]\nheight = 16").unwrap();
+        let error = source.open().err().unwrap().to_string();
+        assert!(error.contains("net.toml") && error.contains("width"), "{error}");
+    }
+
+    #[test]
+    fn an_absent_network_is_named() {
+        let error = Source::File("no/such.onnx".into()).open().err().unwrap().to_string();
+        assert!(error.contains("no/such.onnx"), "{error}");
+    }
 }
