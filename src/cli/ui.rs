@@ -12,6 +12,7 @@ use super::{Context, Failure, Global, Outcome, interrupt};
 use crate::app::run::{self, Options};
 use crate::engine::Cancel;
 use crate::look::Look;
+use crate::model::bundled::PICTURES;
 use crate::model::gallery;
 
 /// What bare `lensor` is given.
@@ -31,10 +32,7 @@ pub fn run(args: Ui, mut global: Global, cancel: &Cancel) -> Outcome {
     }
     global.model = networks.into_iter().next().or(global.model);
     let recipe = global.recipe();
-    if pictures.is_empty() {
-        return Err(Failure::Usage("which pictures? Name pictures or folders of pictures".to_owned()));
-    }
-    let pictures = gallery::gather(&pictures)?;
+    let pictures = if pictures.is_empty() { PICTURES.to_vec() } else { gallery::gather(&pictures)? };
     let (asked, look) = (Asked::default(), Look::default());
     if io::stdout().is_terminal() && io::stdin().is_terminal() {
         let graphics = global.graphics;

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::bundled::PICTURES;
 use super::picture::{Picture, PictureError};
 
 /// Where a picture comes from.
@@ -60,11 +61,15 @@ impl Origin {
     }
 }
 
-/// The pictures behind these arguments: files as they are, whatever they hold, and folders as the pictures in them by
-/// name, without hidden files and deeper folders.
+/// The pictures behind these arguments: files as they are, whatever they hold, folders as the pictures in them by name,
+/// without hidden files and deeper folders, and bundled pictures by their names where there is no such file.
 pub fn gather(arguments: &[PathBuf]) -> Result<Vec<Origin>, GalleryError> {
     let mut found = Vec::new();
     for path in arguments {
+        if let Some(bundled) = PICTURES.iter().find(|origin| !path.exists() && Path::new(&origin.name()) == path) {
+            found.push(bundled.clone());
+            continue;
+        }
         let unreadable = |source| GalleryError::Unreadable { path: path.clone(), source };
         if path.metadata().map_err(unreadable)?.is_dir() {
             let inside = folder(path).map_err(unreadable)?;
@@ -102,6 +107,12 @@ mod tests {
         let arguments = [folder.path().join("notes.txt"), folder.path().to_owned()];
         let names: Vec<String> = gather(&arguments).unwrap().iter().map(Origin::name).collect();
         assert_eq!(names, ["notes.txt", "a.JPG", "b.png"]);
+    }
+
+    #[test]
+    fn a_bundled_picture_is_found_by_its_name() {
+        let first = PICTURES[0].clone();
+        assert_eq!(gather(&[first.argument().into()]).unwrap(), [first]);
     }
 
     #[test]
