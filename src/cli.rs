@@ -33,6 +33,7 @@ mod inline;
 mod interrupt;
 mod layers;
 mod man;
+mod models;
 mod output;
 pub mod progress;
 mod question;
@@ -63,6 +64,7 @@ struct Cli {
 enum Command {
     Explain(Box<explain::Explain>),
     Layers(layers::Layers),
+    Models(models::Models),
     Runtime(runtime::Runtime),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -216,6 +218,7 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
     match command {
         Command::Explain(args) => explain::run(&args, &context),
         Command::Layers(args) => layers::run(&args, &context),
+        Command::Models(args) => models::run(&args),
         Command::Runtime(args) => runtime::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Completions(args) => completions::run(&args),

@@ -303,6 +303,24 @@ fn layers_are_listed_by_name() {
 }
 
 #[test]
+fn with_nothing_named_the_bundled_network_explains_the_bundled_pictures() {
+    let studio = Studio::new();
+    let text = succeeded(lensor(&studio, &["--device", "cpu"]).output().unwrap());
+    assert!(text.contains("Grad-CAM of zebra"), "{text}");
+    let listed: Value = json(lensor(&studio, &["models", "--json"]).output().unwrap());
+    let pictures = listed["pictures"].as_array().unwrap();
+    assert!(pictures.len() >= 12);
+    for picture in pictures {
+        assert!(text.contains(picture.as_str().unwrap()), "{picture} is missing in\n{text}");
+    }
+    let one = ["explain", pictures[0].as_str().unwrap(), "--json", "--device", "cpu"];
+    let report = json(lensor(&studio, &one).output().unwrap());
+    assert_eq!(report["model"], listed["models"][0]["name"]);
+    assert_eq!(report["layer"]["name"], "layer4.1");
+    assert!(succeeded(lensor(&studio, &["models"]).output().unwrap()).contains("heldout_top1"));
+}
+
+#[test]
 fn completions_and_manual_come_without_a_network() {
     let studio = Studio::new();
     assert!(succeeded(lensor(&studio, &["completions", "bash"]).output().unwrap()).contains("integrated-gradients"));

@@ -91,14 +91,8 @@ impl Task {
                     Err(error) => fail(origin, error)?,
                 }
             }
-            let attributions = match self.attribute(network, &ready, context, &bar) {
-                Ok(attributions) => attributions,
-                Err(error) => {
-                    let message = error.to_string();
-                    ready.iter().try_for_each(|each| fail(each.origin, message.clone().into()))?;
-                    continue;
-                }
-            };
+            // What fails here fails for every picture: the network, the method or the device.
+            let attributions = self.attribute(network, &ready, context, &bar)?;
             let seconds = start.elapsed().as_secs_f64() / chunk.len() as f64;
             for (ready, attribution) in ready.into_iter().zip(attributions) {
                 let (index, origin) = (ready.index, ready.origin);
