@@ -101,6 +101,8 @@ def convolutions():
         "groups_stride_2": dict(kernel_size=3, groups=2, stride=2, padding=1),
     }.items():
         case(f"conv_{name}", nn.Conv2d(4, 6, **arguments))
+    case("conv_many_channels", nn.Sequential(nn.Conv2d(4, 24, 1), nn.Conv2d(24, 2, 3, padding=1)))
+    case("conv_many_channels_stride_2", nn.Sequential(nn.Conv2d(4, 24, 1), nn.Conv2d(24, 2, 3, stride=2, padding=1)))
     case("conv_depthwise_stride_2", nn.Conv2d(4, 4, 3, stride=2, padding=1, groups=4))
     weight = sine((6, 4, 3, 3), 0.4, 1.7, 0.3)
 
