@@ -50,10 +50,19 @@ pub trait Session: Send {
     fn run(&mut self, inputs: &[(&str, &Value)], outputs: &[&str], cancel: &Cancel) -> Result<Vec<Value>, EngineError>;
 }
 
+/// How much the runtime works on a graph before its first run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Little: loads several times as fast in half the memory, for graphs that run a few times.
+    Light,
+    /// All it can, such as laying out convolution weights for the processor: for graphs that run often.
+    Full,
+}
+
 /// Something that loads ONNX models: ONNX Runtime on a device, or an analytic stand-in in tests.
 pub trait Engine: Send + Sync {
     /// Loads a serialised ONNX model. `folder` is where its external data files lie.
-    fn load(&self, model: &[u8], folder: Option<&Path>) -> Result<Box<dyn Session>, EngineError>;
+    fn load(&self, model: &[u8], folder: Option<&Path>, effort: Effort) -> Result<Box<dyn Session>, EngineError>;
 
     /// What it runs on, for the status line and `--json`: `CPU, 2 threads`.
     fn device(&self) -> &str;

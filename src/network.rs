@@ -9,7 +9,7 @@ use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::{AutodiffError, Observations};
-use crate::engine::{Cancel, Engine, EngineError, Session, Value};
+use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::{self, Head};
 use crate::model::labels::Labels;
@@ -154,7 +154,7 @@ impl Network {
 
         let mut exposed: Vec<&str> = vec![&logits];
         exposed.extend(found.iter().map(|layer| layer.tensor.as_str()));
-        let mut forward = engine.load(&onnx::tap::expose(&model, &exposed), model.folder())?;
+        let mut forward = engine.load(&onnx::tap::expose(&model, &exposed), model.folder(), Effort::Light)?;
         let [height, width] = input.size(opened.card.as_ref().map(|(card, _)| card));
         let zeros = Value::from(Array4::<f32>::zeros((1, input.channels, height, width)));
         let values =

@@ -34,7 +34,7 @@ fn differentiated(model: &[u8], x: &[usize], wrt: &[&str], taps: &[&str]) -> Res
     let logits = surgery::logits(&model).unwrap().name;
     let request = Request { logits: &logits, wrt, taps, policy: Policy::Gradient };
     let gradient = differentiate(&model, &observations, &request)?;
-    let session = engine().load(&gradient.bytes, None).unwrap();
+    let session = engine().load(&gradient.bytes, None, crate::engine::Effort::Full).unwrap();
     let classes = observations[&logits].shape[1..].iter().product();
     Ok(Probe { session, model: gradient, classes })
 }

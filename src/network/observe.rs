@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use ndarray::{ArrayD, IxDyn};
 
 use crate::autodiff::{Observations, Observed};
-use crate::engine::{Cancel, ElementType, Engine, EngineError, Session, Value};
+use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Session, Value};
 use crate::onnx::build::GraphBuilder;
 use crate::onnx::{DataType, Graph, Model, Node};
 
@@ -25,7 +25,7 @@ pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize])
     }
     let outputs = |tensor: &&&str| !graph.outputs.iter().any(|output| output.name == ***tensor);
     plan.fixed.iter().filter(outputs).for_each(|tensor| builder.output(tensor));
-    let mut session = engine.load(&model.extended(builder.finish()), model.folder())?;
+    let mut session = engine.load(&model.extended(builder.finish()), model.folder(), Effort::Light)?;
     let mut run = |batch: usize, extra: &[&str]| -> Result<Vec<Value>, EngineError> {
         let names: Vec<&str> = plan.tensors.iter().map(|t| shapes[t].as_str()).chain(extra.iter().copied()).collect();
         run_on_zeros(session.as_mut(), input, shape, batch, &names)

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{Array2, s};
 
 use crate::autodiff::{self, Observations, Policy, Request};
-use crate::engine::{Cancel, Engine, EngineError, Session, Value};
+use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
 use crate::onnx::Model;
 
 use super::NetworkError;
@@ -75,7 +75,9 @@ impl GradientSessions {
             None => {
                 let request = Request { logits, wrt, taps, policy: Policy::Gradient };
                 let made = autodiff::differentiate(model, observations, &request)?;
-                let session = engine.load(&made.bytes, model.folder())?;
+                // The gradient at the input runs at every step of a path; that at layers once a picture.
+                let effort = if taps.is_empty() { Effort::Full } else { Effort::Light };
+                let session = engine.load(&made.bytes, model.folder(), effort)?;
                 let pairs =
                     |names: &[&str], outputs: Vec<String>| names.iter().map(|n| (*n).to_owned()).zip(outputs).collect();
                 GradientSession {
