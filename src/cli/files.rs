@@ -15,7 +15,7 @@ use crate::network::softmax;
 use crate::paint;
 
 /// Longest side of an animation's frames, in pixels.
-const FRAME: f32 = 320.0;
+const FRAME: f32 = 240.0;
 
 /// Time of a frame, in milliseconds.
 const FRAME_TIME: u32 = 80;

@@ -43,9 +43,12 @@ pub fn command(state: &State) -> String {
     changed("--aggregate", look.aggregate.to_string(), usual.aggregate.to_string());
     let clamp = |look: &Look| format!("{},{}", look.clamp.0, look.clamp.1);
     changed("--clamp", clamp(look), clamp(&usual));
+    changed("--resample", look.resample.to_string(), usual.resample.to_string());
     changed("--sigma", look.sigma.to_string(), usual.sigma.to_string());
     changed("--colormap", look.colormap.to_string(), usual.colormap.to_string());
     changed("--opacity", look.opacity.to_string(), usual.opacity.to_string());
+    changed("--blend", look.blend.to_string(), usual.blend.to_string());
+    changed("--view", look.view.to_string(), usual.view.to_string());
     line
 }
 
