@@ -4,9 +4,10 @@ use ndarray::{Array, ArrayView, Axis, Dimension};
 
 use super::*;
 use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
+use crate::model::bundled::PICTURES;
 use crate::model::layers::Layer;
 use crate::model::settings::Overrides;
-use crate::model::source::Opened;
+use crate::model::source::{Opened, Source};
 use crate::onnx::Model;
 use golden::Figures;
 
@@ -331,4 +332,38 @@ fn the_last_sum_along_the_path_is_the_attribution() {
     for (sum, value) in sums[4].iter().zip(input_map(&answer)) {
         approx::assert_abs_diff_eq!(*sum, *value, epsilon = 1e-6);
     }
+}
+
+/// The bundled network on the bundled pictures: it sees what is in them, and its maps lie there. Pixels of a mask are 0
+/// where there is nothing and 1 + the class where there is a thing.
+#[test]
+fn on_the_bundled_pictures_grad_cam_falls_on_the_thing() {
+    let mut network = Network::open(&Source::default(), engine(), &Overrides::default()).unwrap();
+    let masks = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pictures/masks");
+    let parameters = Parameters::default();
+    let mut ratios = Vec::new();
+    for picture in &PICTURES {
+        let prepared = network.preprocess().prepare(&picture.open().unwrap()).unwrap();
+        let question =
+            Question { input: &prepared.input, class: None, of: Of::Logit, layer: None, parameters: &parameters };
+        let answer = explain(&mut network, MethodId::GradCam, &question, &Cancel::new(), &mut |_| {}).unwrap();
+        let mask = image::open(masks.join(picture.name()).with_extension("png")).unwrap().into_luma8();
+        let thing = answer.target.class + 1;
+        let map = layer_map(&answer);
+        let (mut inside, mut energy_inside, mut energy) = (0.0, 0.0, 0.0);
+        for (x, y, pixel) in mask.enumerate_pixels() {
+            let scaled = |at: u32, to: usize, from: u32| at as usize * to / from as usize;
+            let value = map[[scaled(y, map.nrows(), mask.height()), scaled(x, map.ncols(), mask.width())]];
+            energy += f64::from(value);
+            if usize::from(pixel.0[0]) == thing {
+                inside += 1.0;
+                energy_inside += f64::from(value);
+            }
+        }
+        assert!(inside > 0.0, "{} is not {}", picture.name(), network.labels().name(answer.target.class));
+        let share = inside / f64::from(mask.width() * mask.height());
+        ratios.push(energy_inside / energy / share);
+    }
+    ratios.sort_by(f64::total_cmp);
+    assert!(ratios[ratios.len() / 2] >= 2.0, "{ratios:?}");
 }
