@@ -45,17 +45,22 @@ pub(super) fn relu(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
     Ok(())
 }
 
-/// y = min(max(x, low), high): passes where low < x < high, as PyTorch does for ReLU6.
+/// y = min(max(x, low), high): passes where low < y < high, which is where low < x < high, as PyTorch does for ReLU6.
+/// Asking y leaves the runtime free to fuse the clipping into the convolution before it.
 pub(super) fn clip(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let x = input(node)?;
-    let mut passed = gradient.to_owned();
-    for (index, compare) in [(1, "Greater"), (2, "Less")] {
-        if let Some(bound) = node.input(index) {
-            let mask = backward.emit(compare, &[x, bound], &[]);
-            passed = masked(backward, &mask, &passed);
+    let bounds = [node.input(1).map(|low| ("Greater", low)), node.input(2).map(|high| ("Less", high))];
+    let masks =
+        bounds.into_iter().flatten().map(|(compare, bound)| backward.emit(compare, &[node.output(), bound], &[]));
+    let masks: Vec<String> = masks.collect();
+    let passed = match masks.as_slice() {
+        [] => gradient.to_owned(),
+        [mask] => masked(backward, mask, gradient),
+        [above, below, ..] => {
+            let inside = backward.emit("And", &[above, below], &[]);
+            masked(backward, &inside, gradient)
         }
-    }
-    backward.send(x, passed);
+    };
+    backward.send(input(node)?, passed);
     Ok(())
 }
 
