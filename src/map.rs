@@ -49,7 +49,11 @@ impl Map {
     pub fn position(&self, value: f32) -> f32 {
         let (low, high) = self.shown_range;
         match (high > low, self.signed) {
-            (true, _) => ((value - low) / (high - low)).clamp(0.0, 1.0),
+            // In 64 bits the difference of any two values is a number.
+            (true, _) => {
+                let (value, low, high) = (f64::from(value), f64::from(low), f64::from(high));
+                ((value - low) / (high - low)).clamp(0.0, 1.0) as f32
+            }
             (false, signed) if value.is_finite() => f32::from(u8::from(signed)) * 0.5,
             (false, _) => f32::NAN,
         }

@@ -114,6 +114,15 @@ fn nan_is_counted_kept_and_not_spread() {
 }
 
 #[test]
+fn huge_and_tiny_values_have_a_position() {
+    let tiny = make(&Raw::Layer(arr2(&[[0.0, f32::from_bits(1)]])), &plain(Aggregate::AbsMax), (1, 2));
+    assert_eq!(tiny.values.mapv(|value| tiny.position(value)), arr2(&[[0.0, 1.0]]));
+    let map = make(&Raw::Layer(arr2(&[[f32::MIN, 0.0, f32::MAX]])), &plain(Aggregate::AbsMax), (1, 3));
+    assert_eq!(map.state, MapState::Ok);
+    assert_eq!(map.values.mapv(|value| map.position(value)), arr2(&[[0.0, 0.5, 1.0]]));
+}
+
+#[test]
 fn layer_maps_come_to_the_inputs_size_before_they_are_clamped() {
     let raw = Raw::Layer(arr2(&[[0.0, 1.0], [2.0, 4.0]]));
     let map = make(&raw, &Look { resample: Resample::Nearest, ..plain(Aggregate::AbsMax) }, (4, 6));
@@ -122,4 +131,28 @@ fn layer_maps_come_to_the_inputs_size_before_they_are_clamped() {
     let clamped = make(&raw, &Look { clamp: (30.0, 70.0), ..Look::default() }, (8, 8));
     assert_eq!(clamped.raw_range, (0.0, 4.0));
     assert!(clamped.shown_range.1 < 4.0 && clamped.shown_range.0 > 0.0);
+}
+
+proptest::proptest! {
+    /// Whatever a network produces, every position is a colour or NaN, and what is not a number is said.
+    #[test]
+    fn any_raw_attribution_becomes_a_map(
+        values in proptest::collection::vec(proptest::num::f32::ANY, 12),
+        aggregate in 0..Aggregate::ALL.len(),
+        sigma in 0.0_f32..20.0,
+        low in 0.0_f32..50.0,
+        high in 50.0_f32..100.0,
+    ) {
+        let look = Look { aggregate: Aggregate::ALL[aggregate], sigma, clamp: (low, high), ..Look::default() };
+        let input = Raw::Input(Array3::from_shape_vec((3, 2, 2), values.clone()).unwrap());
+        let layer = Raw::Layer(Array2::from_shape_vec((3, 4), values).unwrap());
+        for raw in [input, layer] {
+            let map = make(&raw, &look, (5, 7));
+            for value in &map.values {
+                let position = map.position(*value);
+                let said = matches!(map.state, MapState::NotFinite { .. });
+                assert!((0.0..=1.0).contains(&position) || (position.is_nan() && said), "{value} in {map:?}");
+            }
+        }
+    }
 }
