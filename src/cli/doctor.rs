@@ -11,6 +11,8 @@ use super::{Context, Outcome};
 use crate::config::paths;
 use crate::engine;
 use crate::engine::library::{self, Library};
+use crate::terminal::graphics::GraphicsChoice;
+use crate::terminal::probe;
 
 /// Show everything a bug report needs
 #[derive(Debug, clap::Args)]
@@ -128,6 +130,16 @@ fn terminal(report: &mut Report) {
     report.line("stdout", kind(io::stdout().is_terminal()));
     if let Ok(size) = crossterm::terminal::window_size() {
         report.line("size", format!("{}×{} cells, {}×{} pixels", size.columns, size.rows, size.width, size.height));
+    }
+    if io::stdin().is_terminal() && io::stdout().is_terminal() && crossterm::terminal::enable_raw_mode().is_ok() {
+        let found = probe::ask(GraphicsChoice::Auto);
+        // A terminal that could be put in raw mode can be taken out of it.
+        let _ = crossterm::terminal::disable_raw_mode();
+        report.line("pictures by", found.graphics);
+        report.line("cell", format!("{}×{} pixels", found.cell.0, found.cell.1));
+        report.line("colours", format!("{:?}", found.depth).to_lowercase());
+        report.line("answered", if found.late { "not in time" } else { "yes" });
+        report.line("tmux", if found.tmux { "yes" } else { "no" });
     }
 }
 

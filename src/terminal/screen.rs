@@ -184,7 +184,7 @@ impl Drop for Screen {
 }
 
 /// What is on the screen, and how to get from there to the next frame.
-struct Writer {
+pub struct Writer {
     depth: Depth,
     cells: Buffer,
     shown: HashMap<u32, Shown>,
@@ -197,7 +197,8 @@ struct Shown {
 }
 
 impl Writer {
-    fn new(depth: Depth) -> Self {
+    /// Nothing is on the screen yet.
+    pub fn new(depth: Depth) -> Self {
         Self { depth, cells: Buffer::default(), shown: HashMap::new() }
     }
 
@@ -229,7 +230,7 @@ impl Writer {
     }
 
     /// Appends what turns the screen into `frame`.
-    fn draw(&mut self, mut frame: Frame, out: &mut Vec<u8>) -> io::Result<()> {
+    pub fn draw(&mut self, mut frame: Frame, out: &mut Vec<u8>) -> io::Result<()> {
         queue!(out, terminal::BeginSynchronizedUpdate, cursor::Hide)?;
         if self.cells.area != frame.cells.area {
             self.shown.drain().for_each(|(_, shown)| remove(&shown, out));

@@ -29,24 +29,26 @@ pub fn help(state: &State, top: u16, area: Rect, buffer: &mut Buffer) -> Rect {
     let theme = &state.theme;
     let area = area.inner(Margin::new(area.width.saturating_sub(84) / 2, 1));
     let inner = open(state, area, "keys", buffer);
-    let mut lines: Vec<(String, String, bool)> = Vec::new();
+    let mut lines: Vec<(String, &str, &str, bool)> = Vec::new();
     let mut group = "";
     for entry in TABLE {
         let name = entry.id.split('.').next().unwrap_or_default();
         if name != group {
             if !group.is_empty() {
-                lines.push((String::new(), String::new(), false));
+                lines.push((String::new(), "", "", false));
             }
             group = name;
         }
         let keys = state.keymap.keys(entry.command).join("   ");
-        lines.push((keys, entry.title.to_owned(), entry.command.enabled(state).is_ok()));
+        lines.push((keys, entry.title, entry.id, entry.command.enabled(state).is_ok()));
     }
     let top = usize::from(top).min(lines.len().saturating_sub(usize::from(inner.height)));
-    for (y, (keys, title, enabled)) in (inner.y..inner.bottom()).zip(&lines[top..]) {
+    for (y, (keys, title, id, enabled)) in (inner.y..inner.bottom()).zip(&lines[top..]) {
         let row = Rect { y, height: 1, ..inner };
         text::right(buffer, Rect { width: 18.min(row.width), ..row }, keys, theme.accent);
         let rest = Rect { x: row.x + 20, width: row.width.saturating_sub(20), ..row };
+        let used = text::right(buffer, rest, id, theme.frame);
+        let rest = Rect { width: rest.width.saturating_sub(used + 1), ..rest };
         text::left(buffer, rest, title, if *enabled { theme.text } else { theme.quiet });
     }
     let foot = Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width.saturating_sub(4), height: 1 };
