@@ -8,86 +8,28 @@ use std::sync::Arc;
 use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
-use crate::autodiff::{AutodiffError, Observations};
-use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
+use crate::autodiff::Observations;
+use crate::engine::{Cancel, Effort, Engine, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::{self, Head};
 use crate::model::labels::Labels;
 use crate::model::layers::{self, Layer};
-use crate::model::near::{near, suggestion};
+use crate::model::near::near;
 use crate::model::preprocess::Preprocess;
 use crate::model::settings::{self, ImageInput, Origins, Overrides, SettingsError};
-use crate::model::source::{Opened, Source, SourceError};
-use crate::onnx::{self, Model, OnnxError};
+use crate::model::source::{Opened, Source};
+use crate::onnx::{self, Model};
 
 mod batch;
+mod error;
 pub mod observe;
 pub mod prediction;
 mod sessions;
 
+pub use error::NetworkError;
 pub use prediction::{Prediction, softmax};
 
 use sessions::GradientSessions;
-
-/// Why a network could not be opened or asked.
-#[derive(Debug, thiserror::Error)]
-pub enum NetworkError {
-    /// The file or its card.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// What is assumed about it.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// Its graph.
-    #[error(transparent)]
-    Onnx(#[from] OnnxError),
-    /// Its gradient.
-    #[error(transparent)]
-    Autodiff(#[from] AutodiffError),
-    /// The runtime.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The output is not one score a class.
-    #[error("the output `{output}` has shape {shape:?}, not [batch, classes]: this network is no classifier")]
-    NoClasses {
-        /// Name of the output.
-        output: String,
-        /// Its shape for a batch of one.
-        shape: Vec<usize>,
-    },
-    /// The card names a tensor that does not exist.
-    #[error("the card's `output.logits` names `{name}`, but the network has no such tensor: correct the card")]
-    NoSuchTensor {
-        /// The name.
-        name: String,
-    },
-    /// No layer has that name.
-    #[error("there is no layer `{name}`{}; `lensor layers` lists all {count}", suggestion(close))]
-    UnknownLayer {
-        /// The name or index asked for.
-        name: String,
-        /// Names close to it.
-        close: Vec<String>,
-        /// Number of layers.
-        count: usize,
-    },
-    /// A batch of the wrong shape.
-    #[error("the network takes [batch, {}, {}, {}], it was given {given:?}", expected[0], expected[1], expected[2])]
-    Shape {
-        /// Shape that was given.
-        given: Vec<usize>,
-        /// Channels, height, width.
-        expected: [usize; 3],
-    },
-    /// A class that does not exist.
-    #[error("there is no class {class}: the network has {classes} classes")]
-    NoSuchClass {
-        /// The class asked for.
-        class: usize,
-        /// Number of classes.
-        classes: usize,
-    },
-}
 
 /// What the network says to a batch of pictures.
 #[derive(Clone, Debug)]

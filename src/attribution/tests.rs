@@ -161,6 +161,29 @@ fn cam_averages_to_the_logit_and_is_grad_cam_times_the_pixels() {
     ndarray::Zip::from(layer_map(&cut)).and(map).for_each(|cut, map| assert!(*cut >= 0.0 && cut >= map));
 }
 
+/// SqueezeNet's kind of head: one map a class, averaged.
+#[test]
+fn with_one_map_a_class_cam_is_that_map() {
+    let mut b = with_input([3, 16, 16]);
+    b.named_floats("conv.weight", sine((4, 3, 3, 3), [0.3, 1.7, 0.3]).view());
+    b.named_node("Conv", &["x", "conv.weight"], &["conv"], &[]);
+    b.named_node("Relu", &["conv"], &["maps"], &[]);
+    b.named_node("GlobalAveragePool", &["maps"], &["pooled"], &[]);
+    b.named_node("Flatten", &["pooled"], &["logits"], &[]);
+    b.output("logits");
+    let mut network = network(b.into_model(16));
+    let cam = ask(&mut network, MethodId::Cam, Of::Logit, &from_zero());
+    let x = picture().insert_axis(Axis(0));
+    let maps = network.forward(&x, &[cam.layer.unwrap()], &Cancel::new()).unwrap().activations.remove(0);
+    same(layer_map(&cam), &maps.slice(ndarray::s![0, cam.target.class, .., ..]).to_owned(), 0.0);
+    approx::assert_abs_diff_eq!(layer_map(&cam).mean().unwrap(), cam.score, epsilon = 1e-6);
+    for of in [Of::Logit, Of::Probability] {
+        let (target, layer) = (Target { class: cam.target.class, of }, cam.layer.unwrap());
+        let slow = grad_cam::at_layers(&mut network, &picture(), target, &[layer], &Cancel::new()).unwrap();
+        same(layer_map(&ask(&mut network, MethodId::GradCam, of, &from_zero())), &slow[0], 1e-7);
+    }
+}
+
 #[test]
 fn cam_says_what_the_head_is_where_it_cannot_work() {
     let mut network = network(tiny_b());

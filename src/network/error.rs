@@ -1,0 +1,68 @@
+//! What can go wrong with a network, in words that say what to do next.
+
+use crate::autodiff::AutodiffError;
+use crate::engine::EngineError;
+use crate::model::near::suggestion;
+use crate::model::settings::SettingsError;
+use crate::model::source::SourceError;
+use crate::onnx::OnnxError;
+
+/// Why a network could not be opened or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The file or its card.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// What is assumed about it.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Its graph.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// Its gradient.
+    #[error(transparent)]
+    Autodiff(#[from] AutodiffError),
+    /// The runtime.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The output is not one score a class.
+    #[error("the output `{output}` has shape {shape:?}, not [batch, classes]: this network is no classifier")]
+    NoClasses {
+        /// Name of the output.
+        output: String,
+        /// Its shape for a batch of one.
+        shape: Vec<usize>,
+    },
+    /// The card names a tensor that does not exist.
+    #[error("the card's `output.logits` names `{name}`, but the network has no such tensor: correct the card")]
+    NoSuchTensor {
+        /// The name.
+        name: String,
+    },
+    /// No layer has that name.
+    #[error("there is no layer `{name}`{}; `lensor layers` lists all {count}", suggestion(close))]
+    UnknownLayer {
+        /// The name or index asked for.
+        name: String,
+        /// Names close to it.
+        close: Vec<String>,
+        /// Number of layers.
+        count: usize,
+    },
+    /// A batch of the wrong shape.
+    #[error("the network takes [batch, {}, {}, {}], it was given {given:?}", expected[0], expected[1], expected[2])]
+    Shape {
+        /// Shape that was given.
+        given: Vec<usize>,
+        /// Channels, height, width.
+        expected: [usize; 3],
+    },
+    /// A class that does not exist.
+    #[error("there is no class {class}: the network has {classes} classes")]
+    NoSuchClass {
+        /// The class asked for.
+        class: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+}
