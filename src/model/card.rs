@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Largest side of an input that is accepted, in pixels.
-const MAX_SIDE: usize = 8192;
+/// Largest side of an input that is accepted, in pixels: one picture of that size is 200 MB.
+pub(super) const MAX_SIDE: usize = 4096;
 
 /// How a network is fed and read. Unknown keys are errors, except under `[provenance]`, which is for people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,10 +169,10 @@ impl InputCard {
     pub fn check(&self) -> Result<(), CardError> {
         let wrong = |key, problem: &str| Err(CardError::Value { key, problem: problem.to_owned() });
         if !(1..=MAX_SIDE).contains(&self.height) || !(1..=MAX_SIDE).contains(&self.width) {
-            return wrong("input.height, input.width", "must be 1 to 8192 pixels");
+            return wrong("input.height, input.width", "must be 1 to 4096 pixels");
         }
         if self.resize_to.is_some_and(|side| side < self.height.max(self.width) || side > MAX_SIDE) {
-            return wrong("input.resize_to", "must be at least the larger side of the input and at most 8192");
+            return wrong("input.resize_to", "must be at least the larger side of the input and at most 4096");
         }
         if !self.scale.is_finite() || self.scale == 0.0 {
             return wrong("input.scale", "must be a number other than 0");

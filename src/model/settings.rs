@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::onnx::{DataType, Dim, Graph, Model, ValueInfo};
 
-use super::card::{Card, CardError, Channels, InputCard, OutputCard, Resize};
+use super::card::{Card, CardError, Channels, InputCard, MAX_SIDE, OutputCard, Resize};
 use super::labels::{LabelError, Labels};
 use super::source::{CardPlace, Opened};
 
@@ -103,7 +103,7 @@ pub struct ImageInput {
 pub enum SettingsError {
     /// No input looks like a picture.
     #[error(
-        "the network has no image input: one float32 input of shape [batch, 3 or 1, height, width] is needed, it has {found}"
+        "the network has no image input: one float32 input of shape [batch, 3 or 1, height, width] with sides up to 4096 is needed, it has {found}"
     )]
     NoImageInput {
         /// What it has.
@@ -145,10 +145,12 @@ impl ImageInput {
         let fixed = |dim: &Dim| if let Dim::Fixed(size) = dim { Some(*size) } else { None };
         let channels = fixed(channels).unwrap_or(3);
         let float = info.elem == DataType::Float;
-        (float && matches!(channels, 1 | 3)).then(|| Self {
+        let size = [fixed(height), fixed(width)];
+        let modest = size.iter().flatten().all(|side| *side <= MAX_SIDE);
+        (float && modest && matches!(channels, 1 | 3)).then(|| Self {
             name: info.name.clone(),
             channels,
-            size: [fixed(height), fixed(width)],
+            size,
             batch: fixed(batch),
         })
     }

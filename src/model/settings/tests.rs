@@ -66,6 +66,9 @@ fn a_card_that_contradicts_the_network_is_an_error() {
 
 #[test]
 fn inputs_that_are_no_pictures_are_listed() {
-    let error = settle_plainly(&opened([7, 32, 32], &[]), 2).unwrap_err().to_string();
-    assert!(error.contains("[n, 7, 32, 32]"), "{error}");
+    for shape in [[7, 32, 32], [3, 1 << 40, 8]] {
+        let error = settle_plainly(&opened(shape, &[]), 2).unwrap_err().to_string();
+        let [channels, height, width] = shape;
+        assert!(error.contains(&format!("[n, {channels}, {height}, {width}]")), "{error}");
+    }
 }
