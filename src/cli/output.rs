@@ -20,13 +20,17 @@ impl Outputs {
         let usage = Failure::Usage;
         let read = |path: &PathBuf| {
             let path = if is_folder(path) { path.join(format!("{NAME}.png")) } else { path.clone() };
-            if pictures > 1 && !path.to_string_lossy().contains(NAME) {
+            if pictures > 1 && !has_name(&path) {
                 let path = path.display();
                 return Err(usage(format!(
                     "--out {path} names one file for {pictures} pictures: put {NAME} into it, or name a folder"
                 )));
             }
             let format = Format::of(&path).map_err(|error| usage(format!("--out: {error}")))?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !has_name(folder));
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                return Err(usage(format!("--out: there is no folder {}: make it first", folder.display())));
+            }
             Ok((path, format))
         };
         paths.iter().map(read).collect::<Result<_, _>>().map(Self)
@@ -103,10 +107,11 @@ mod tests {
     #[test]
     fn patterns_and_folders_name_a_file_for_every_picture() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = [folder.path().to_owned(), PathBuf::from("maps/{name}.npy"), PathBuf::from("new/")];
+        let paths = [folder.path().to_owned(), folder.path().join("{name}.npy"), "{name}/map.json".into()];
         let outputs = Outputs::read(&paths, 2).unwrap();
         let files: Vec<PathBuf> = outputs.files("zebra").into_iter().map(|(path, _)| path).collect();
-        assert_eq!(files, [folder.path().join("zebra.png"), "maps/zebra.npy".into(), "new/zebra.png".into()]);
+        let inside = |name| folder.path().join(name);
+        assert_eq!(files, [inside("zebra.png"), inside("zebra.npy"), "zebra/map.json".into()]);
         assert!(outputs.has(Format::Npy) && !outputs.has(Format::Gif) && !outputs.is_empty());
     }
 
@@ -129,5 +134,7 @@ mod tests {
         let Err(Failure::Usage(message)) = read("x.png", 3) else { unreachable!() };
         assert!(message.contains("x.png") && message.contains("{name}"), "{message}");
         assert!(matches!(read("x.jpg", 1), Err(Failure::Usage(_))));
+        assert!(matches!(read("nowhere/x.png", 1), Err(Failure::Usage(_))));
+        assert!(matches!(read("nowhere/", 1), Err(Failure::Usage(_))));
     }
 }
