@@ -131,8 +131,8 @@ impl Default for Look {
             sigma: 0.0,
             resample: Resample::Bilinear,
             colormap: Colormap::Viridis,
-            opacity: 0.6,
-            blend: Blend::Uniform,
+            opacity: 0.8,
+            blend: Blend::Strength,
             view: View::Overlay,
         }
     }

@@ -118,6 +118,7 @@ mod tests {
         Look {
             clamp: (0.0, 100.0),
             opacity: 0.5,
+            blend: Blend::Uniform,
             colormap: Colormap::Grey,
             resample: Resample::Nearest,
             view,

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::{framed, panes, text};
 use crate::app::state::{Load, State, Tab};
 use crate::attribution::MethodId;
-use crate::look::View;
+use crate::look::{Blend, View};
 
 /// Draws the canvas without its pictures.
 pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -49,7 +49,8 @@ fn title(state: &State) -> String {
         return parts.remove(0);
     }
     if matches!(look.view, View::Overlay | View::SideBySide) {
-        parts[0] += &format!(" {:.0} %", look.opacity * 100.0);
+        let everywhere = if look.blend == Blend::Uniform { " everywhere" } else { "" };
+        parts[0] += &format!(" {:.0} %{everywhere}", look.opacity * 100.0);
     }
     if !matches!(state.method(), MethodId::Cam | MethodId::GradCam) {
         parts.push(look.aggregate.to_string());
