@@ -107,8 +107,9 @@ fn exact(picture: &RgbImage, limit: usize) -> Option<Indexed> {
 
 /// Bits kept of each channel when colours are counted.
 const BITS: u32 = 5;
-/// Ordered dithering (Bayer, 4 × 4), spanning one counting bin.
-const BAYER: [[i16; 4]; 4] = [[-4, 0, -3, 1], [2, -2, 3, -1], [-3, 1, -4, 0], [3, -1, 2, -2]];
+/// Ordered dithering (Bayer, 4 × 4) over half a counting bin: enough to break bands, little enough that runs of one colour
+/// stay long. A whole bin makes a third more bytes.
+const BAYER: [[i16; 4]; 4] = [[-2, 0, -1, 0], [1, -1, 1, 0], [-1, 0, -2, 0], [1, 0, 1, -1]];
 
 #[derive(Clone, Copy, Default)]
 struct Bin {
