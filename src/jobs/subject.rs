@@ -109,7 +109,9 @@ impl Subject {
                 let map = values.raw().map(|raw| map::make(&raw, look, (rows, columns)));
                 let full = seen.prepared.view.dimensions();
                 let width = if look.view == View::SideBySide { width * 50 / 101 } else { width };
-                let view = scale(&seen.prepared.view, width.min(full.0).max(1), height.min(full.1).max(1));
+                // No more pixels than there are, but enough for the map over a tiny picture.
+                let most = (full.0.max(columns as u32), full.1.max(rows as u32));
+                let view = scale(&seen.prepared.view, width.min(most.0).max(1), height.min(most.1).max(1));
                 let (kx, ky) = (view.width() as f32 / full.0 as f32, view.height() as f32 / full.1 as f32);
                 let region = seen.prepared.region;
                 let region =

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::text::first_name;
 use super::{curves, framed, numbers, text};
-use crate::app::state::{Model, State, Tab};
+use crate::app::state::{Load, Model, State, Tab};
 use crate::attribution::{MethodId, Of};
 use crate::config::theme::Theme;
 use crate::jobs::Facts;
@@ -109,7 +109,10 @@ fn predictions(state: &State, facts: &Facts, column: &mut Column<'_>) {
         let what = match (state.refusal(), &state.running) {
             (Some(why), _) => (why.to_owned(), theme.bad),
             (None, Some(_)) => ("asking the network".to_owned(), theme.quiet),
-            (None, None) => ("waiting for the picture".to_owned(), theme.quiet),
+            (None, None) => match &state.pictures[state.picture].load {
+                Load::Failed(_) => ("there is no picture to ask about".to_owned(), theme.quiet),
+                _ => ("waiting for the picture".to_owned(), theme.quiet),
+            },
         };
         column.say(&what.0, what.1);
         return;

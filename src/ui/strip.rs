@@ -19,7 +19,7 @@ pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     for cell in &strip.cells {
         let style = if cell.chosen { theme.chosen } else { theme.quiet };
-        let room = usize::from(cell.label.width).saturating_sub(3);
+        let room = usize::from(cell.label.width).saturating_sub(2);
         let name = text::clip_front(&cell.name, room);
         let name = if cell.chosen { format!(" {name} ") } else { name };
         text::centred(buffer, cell.label, &name, style);
