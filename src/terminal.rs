@@ -6,6 +6,7 @@
 pub mod clipboard;
 pub mod depth;
 pub mod graphics;
+pub mod input;
 pub mod kitty;
 pub mod picture;
 pub mod probe;

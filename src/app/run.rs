@@ -8,8 +8,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event as Input, EventStream};
-use futures::StreamExt;
 use ratatui::layout::Size;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -34,6 +32,7 @@ use crate::model::gallery::Origin;
 use crate::model::source::Source;
 use crate::terminal::clipboard;
 use crate::terminal::graphics::GraphicsChoice;
+use crate::terminal::input;
 use crate::terminal::picture::{Encoding, scale};
 use crate::terminal::probe::{self, Capabilities, Depth};
 use crate::terminal::screen::{self, Screen, WORKER_THREADS};
@@ -177,13 +176,17 @@ impl Lanes {
         state: &mut State,
         receiver: &mut UnboundedReceiver<Msg>,
         found: &Capabilities,
-        lost: &Notify,
+        lost: &Arc<Notify>,
     ) -> Result<u8, RunError> {
-        let mut input = EventStream::new();
+        let (to_keys, mut keys) = unbounded_channel();
+        let gone = lost.clone();
+        // Keys that come after the loop has ended are nobody's.
+        input::start(move |key| _ = to_keys.send(key), move || gone.notify_one())?;
         let mut late = Late::new(found.late);
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut resize = signal(SignalKind::window_change())?;
         // The driver's count is used after a resize only where it agreed with the terminal's answer.
         let counted = cell() == Some(found.cell);
         let (mut dirty, mut due) = (true, Instant::now());
@@ -194,15 +197,9 @@ impl Lanes {
             }
             let tick = self.tick;
             let message = tokio::select! {
-                event = input.next() => match event {
-                    Some(Ok(Input::Key(key))) if late.is_answer(&key) => continue,
-                    Some(Ok(Input::Key(key))) => Msg::Key(key),
-                    Some(Ok(Input::Resize(width, height))) => {
-                        Msg::Resize(Size::new(width, height), cell().filter(|_| counted))
-                    }
-                    Some(Ok(_)) => continue,
-                    // The terminal is gone.
-                    Some(Err(_)) | None => return Ok(129),
+                Some(key) = keys.recv() => match late.is_answer(&key) {
+                    true => continue,
+                    false => Msg::Key(key),
                 },
                 Some(message) = receiver.recv() => message,
                 () = sleep_until(due), if dirty => continue,
@@ -210,6 +207,7 @@ impl Lanes {
                     self.tick = None;
                     Msg::Tick
                 }
+                _ = resize.recv() => Msg::Resize(size(state.size), cell().filter(|_| counted)),
                 _ = terminate.recv() => return Ok(143),
                 _ = hangup.recv() => return Ok(129),
                 _ = interrupt.recv() => return Ok(130),

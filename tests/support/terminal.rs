@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, ChildKiller, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Longest wait for a state: only a test that fails takes it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,7 +45,8 @@ struct Seen {
 pub struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
     writer: Option<Box<dyn Write + Send>>,
-    child: Box<dyn Child + Send + Sync>,
+    child: Option<Box<dyn Child + Send + Sync>>,
+    killer: Box<dyn ChildKiller + Send + Sync>,
     seen: Arc<(Mutex<Seen>, Condvar)>,
 }
 
@@ -84,8 +85,13 @@ impl Terminal {
                 }
             }
         });
-        let mut terminal =
-            Self { writer: Some(pair.master.take_writer().unwrap()), master: Some(pair.master), child, seen };
+        let mut terminal = Self {
+            writer: Some(pair.master.take_writer().unwrap()),
+            master: Some(pair.master),
+            killer: child.clone_killer(),
+            child: Some(child),
+            seen,
+        };
         if kind != Kind::Mute {
             terminal.wait_for_bytes(b"\x1b[c");
             terminal.send(kind.answer());
@@ -126,19 +132,15 @@ impl Terminal {
 
     /// Waits until the program has ended and returns its exit code.
     pub fn exit_code(&mut self) -> u32 {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.exit_code();
-            }
-            assert!(Instant::now() < until, "still running:\n{}", self.wait(&[]));
-            std::thread::yield_now();
-        }
+        let mut child = self.child.take().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(child.wait().unwrap().exit_code()));
+        receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("still running:\n{}", self.wait(&[])))
     }
 
     /// The program's process.
     pub fn process(&self) -> rustix::process::Pid {
-        rustix::process::Pid::from_raw(self.child.process_id().unwrap() as i32).unwrap()
+        rustix::process::Pid::from_raw(self.child.as_ref().unwrap().process_id().unwrap() as i32).unwrap()
     }
 
     /// Takes the terminal away, as a closed connection does.
@@ -169,7 +171,7 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // A test that failed leaves nothing running.
-        let _ = self.child.kill();
+        let _ = self.killer.kill();
     }
 }
 
