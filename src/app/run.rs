@@ -1,7 +1,7 @@
 //! Carries out what follows from the state: the loop between keys, workers, painters and the screen.
 //!
 //! Owns all input and output of the program. Event driven: it sleeps until something happens, and draws at most one
-//! frame per [`FRAME`]. Must not decide anything: that is [`update`](super::update::update).
+//! frame per [`FRAME`]. Must not decide anything: that is [`update`].
 
 use std::path::Path;
 use std::process::ExitCode;

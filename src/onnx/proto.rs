@@ -1,7 +1,7 @@
 //! The part of the ONNX protobuf schema that lensor reads and writes, as plain structs.
 //!
 //! Field numbers are those of the public ONNX IR specification. Fields that are not listed are skipped when reading; this
-//! loses nothing, because a model is always written from its original bytes (see [`super::wire`]), never from these
+//! loses nothing, because a model is always written from its original bytes (see `onnx::wire`), never from these
 //! structs. `raw_data` shares the file's buffer instead of copying it.
 
 #![allow(missing_docs)]
