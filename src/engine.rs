@@ -53,7 +53,7 @@ pub trait Session: Send {
 /// How much the runtime works on a graph before its first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Little: loads several times as fast in half the memory, for graphs that run a few times.
+    /// Little: loads in about half the time and memory, for graphs that run a few times.
     Light,
     /// All it can, such as laying out convolution weights for the processor: for graphs that run often.
     Full,
