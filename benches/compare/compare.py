@@ -80,7 +80,7 @@ def peer_ig(folder, picture):
 
 
 def peer_forward(folder, picture, threads):
-    """Plain ONNX Runtime: the forward pass of as many pictures, in the same batches."""
+    """Plain ONNX Runtime: the forward pass of as many pictures, in Captum's batches (lensor chooses its own)."""
     import numpy as np
     import onnxruntime
 
