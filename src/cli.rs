@@ -41,6 +41,7 @@ mod report;
 mod runtime;
 mod task;
 mod ui;
+pub mod unit;
 
 /// A terminal microscope for convolutional networks: explains any ONNX CNN on your own pictures.
 #[derive(Debug, Parser)]

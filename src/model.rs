@@ -16,3 +16,4 @@ pub mod preprocess;
 pub mod scale;
 pub mod settings;
 pub mod source;
+pub mod unit;

@@ -14,7 +14,6 @@ use crate::model::card::Card;
 use crate::model::head::{self, Head};
 use crate::model::labels::Labels;
 use crate::model::layers::{self, Layer};
-use crate::model::near::near;
 use crate::model::preprocess::Preprocess;
 use crate::model::settings::{self, ImageInput, Origins, Overrides, SettingsError};
 use crate::model::source::{Opened, Source};
@@ -185,13 +184,7 @@ impl Network {
 
     /// The layer called `name`, or with that index.
     pub fn layer(&self, name: &str) -> Result<usize, NetworkError> {
-        let by_name = self.layers.iter().position(|layer| layer.name == name);
-        let by_index = || name.parse().ok().filter(|index| *index < self.layers.len());
-        by_name.or_else(by_index).ok_or_else(|| NetworkError::UnknownLayer {
-            name: name.to_owned(),
-            close: near(name, self.layers.iter().map(|layer| layer.name.as_str())),
-            count: self.layers.len(),
-        })
+        Ok(layers::named(name, &self.layers)?)
     }
 
     /// The layer that Grad-CAM looks at unless told otherwise; `None` for a network without feature maps.
@@ -287,11 +280,12 @@ fn logits(model: &Model, named: Option<&str>) -> Result<String, NetworkError> {
 }
 
 /// The tensors of some layers.
-fn tensors<'a>(all: &'a [Layer], layers: &[usize]) -> Result<Vec<&'a str>, NetworkError> {
-    let unknown =
-        |index: usize| NetworkError::UnknownLayer { name: index.to_string(), close: vec![], count: all.len() };
-    let tensor = |index: &usize| all.get(*index).map(|layer| layer.tensor.as_str()).ok_or_else(|| unknown(*index));
-    layers.iter().map(tensor).collect()
+fn tensors<'a>(all: &'a [Layer], wanted: &[usize]) -> Result<Vec<&'a str>, NetworkError> {
+    let tensor = |index: &usize| {
+        let layer = all.get(*index).ok_or_else(|| layers::unknown(&index.to_string(), all))?;
+        Ok(layer.tensor.as_str())
+    };
+    wanted.iter().map(tensor).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::near::{near, suggestion};
 use crate::onnx::{Graph, Node};
 
 mod naming;
@@ -48,6 +49,31 @@ pub struct Layer {
     pub height: usize,
     /// Width of a feature map.
     pub width: usize,
+}
+
+/// No layer has that name or index.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no layer `{name}`{}; `lensor layers` lists all {count}", suggestion(close))]
+pub struct UnknownLayer {
+    /// The name or index asked for.
+    pub name: String,
+    /// Names close to it.
+    pub close: Vec<String>,
+    /// Number of layers.
+    pub count: usize,
+}
+
+/// Index of the layer called `name`, or with that index.
+pub fn named(name: &str, layers: &[Layer]) -> Result<usize, UnknownLayer> {
+    let by_name = layers.iter().position(|layer| layer.name == name);
+    let by_index = || name.parse().ok().filter(|index| *index < layers.len());
+    by_name.or_else(by_index).ok_or_else(|| unknown(name, layers))
+}
+
+/// The error for a layer that is not there.
+pub fn unknown(name: &str, layers: &[Layer]) -> UnknownLayer {
+    let close = near(name, layers.iter().map(|layer| layer.name.as_str()));
+    UnknownLayer { name: name.to_owned(), close, count: layers.len() }
 }
 
 /// Operators that only change the values of a feature map, one by one.

@@ -2,7 +2,7 @@
 
 use crate::autodiff::AutodiffError;
 use crate::engine::EngineError;
-use crate::model::near::suggestion;
+use crate::model::layers::UnknownLayer;
 use crate::model::settings::SettingsError;
 use crate::model::source::SourceError;
 use crate::onnx::OnnxError;
@@ -40,15 +40,8 @@ pub enum NetworkError {
         name: String,
     },
     /// No layer has that name.
-    #[error("there is no layer `{name}`{}; `lensor layers` lists all {count}", suggestion(close))]
-    UnknownLayer {
-        /// The name or index asked for.
-        name: String,
-        /// Names close to it.
-        close: Vec<String>,
-        /// Number of layers.
-        count: usize,
-    },
+    #[error(transparent)]
+    UnknownLayer(#[from] UnknownLayer),
     /// A batch of the wrong shape.
     #[error("the network takes [batch, {}, {}, {}], it was given {given:?}", expected[0], expected[1], expected[2])]
     Shape {
