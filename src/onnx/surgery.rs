@@ -6,9 +6,11 @@ use super::wire::{self, Edit};
 use super::{Model, OnnxError};
 
 mod batch;
+mod cut;
 mod opset;
 
 pub use batch::free_batch;
+pub use cut::cut;
 pub use opset::raise_opset;
 
 /// Field numbers of the ONNX schema that are followed or written here.
@@ -17,14 +19,17 @@ mod field {
     pub const MODEL_GRAPH: u64 = 7;
     pub const MODEL_OPSET: u64 = 8;
     pub const GRAPH_NODE: u64 = 1;
+    pub const GRAPH_INITIALIZER: u64 = 5;
     pub const GRAPH_INPUT: u64 = 11;
     pub const GRAPH_OUTPUT: u64 = 12;
     pub const GRAPH_VALUE_INFO: u64 = 13;
     pub const NODE_INPUT: u64 = 1;
     pub const NODE_OUTPUT: u64 = 2;
     pub const NODE_ATTRIBUTE: u64 = 5;
-    /// Name of a tensor, of a graph input or of an attribute.
+    /// Name of a graph input, of an inner tensor's type or of an attribute.
     pub const NAME: u64 = 1;
+    /// Name of an initializer.
+    pub const TENSOR_NAME: u64 = 8;
     /// From a ValueInfoProto to its shape: type, tensor type, shape.
     pub const SHAPE: [u64; 3] = [2, 1, 2];
     pub const SHAPE_DIM: u64 = 1;

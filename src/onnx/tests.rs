@@ -107,6 +107,24 @@ fn a_fixed_batch_is_freed_and_unknown_fields_survive() {
     assert!(surgery::free_batch(&free).unwrap().is_none());
 }
 
+#[test]
+fn a_model_cut_at_a_tensor_keeps_what_the_tensor_is_made_from() {
+    let model = Model::from_bytes(strange(), None).unwrap();
+    let cut = surgery::cut(&model, &["pooled", "maps", "pooled"]).unwrap();
+    let graph = cut.graph();
+    assert_eq!(graph.nodes.iter().map(|node| node.op_type.as_str()).collect::<Vec<_>>(), ["Conv", "MaxPool"]);
+    assert_eq!(graph.outputs.iter().map(|output| output.name.as_str()).collect::<Vec<_>>(), ["pooled", "maps"]);
+    assert!(graph.contains("kernel") && graph.contains("x") && !graph.contains("matrix"));
+    let count = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).filter(|window| *window == text).count();
+    assert_eq!(count(cut.bytes(), b"in the graph"), 1);
+    // One in the input, one in each node and one in the kernel.
+    assert_eq!(count(cut.bytes(), b"in a part"), 4);
+    let constant = surgery::cut(&model, &["kernel"]).unwrap();
+    assert!(constant.graph().inputs.is_empty() && constant.graph().nodes.is_empty());
+    let error = surgery::cut(&model, &["nothing"]).err().unwrap().to_string();
+    assert!(error.contains("`nothing`"), "{error}");
+}
+
 /// A model whose only constant lies in another file.
 fn external(location: &str, offset: &str, length: &str) -> Vec<u8> {
     let entry = |key: &str, value: &str| proto::StringStringEntryProto { key: key.into(), value: value.into() };
