@@ -1,8 +1,9 @@
 //! Reverse-mode differentiation from ONNX to ONNX, in inference operators only.
 //!
 //! Owns the rules, one file per operator family. Must not know about runtimes or pictures: the shapes it needs come in
-//! as [`Observed`] tensors. The score that is differentiated is Σ seed_logit · z + Σ seed_probability · softmax(z), whose
-//! seeds are inputs of the new graph: another class, or probability instead of logit, needs no new graph.
+//! as [`Observed`] tensors. The score that is differentiated is Σ seed_logit · z + Σ seed_probability · softmax(z), or
+//! Σ seed ⊙ t of an inner tensor t ([`pull_back`]). Seeds are inputs of the new graph: another class, another unit, or
+//! probability instead of logit, needs no new graph.
 
 use std::collections::HashMap;
 
@@ -11,11 +12,13 @@ use crate::onnx::{Model, OnnxError, surgery};
 
 mod backward;
 mod policy;
+mod pullback;
 mod rules;
 mod seed;
 
 use backward::Backward;
 pub use policy::Policy;
+pub use pullback::{Pullback, PullbackModel, pull_back};
 
 /// What a run of the model showed about one tensor.
 #[derive(Clone, Debug)]
@@ -79,13 +82,13 @@ pub enum AutodiffError {
         /// What is in the way.
         reason: String,
     },
-    /// A tensor does not influence the logits by a differentiable path.
-    #[error("the logits `{logits}` do not depend on `{tensor}` by any differentiable path: choose another layer")]
+    /// A tensor does not influence the score by a differentiable path.
+    #[error("`{score}` does not depend on `{tensor}` by any differentiable path: choose another layer")]
     Disconnected {
         /// The tensor.
         tensor: String,
-        /// The logits.
-        logits: String,
+        /// The tensor that the score is taken from.
+        score: String,
     },
     /// A tensor cannot be class scores.
     #[error("`{tensor}` is a single number, not scores of classes: lensor explains classifiers")]
@@ -116,13 +119,10 @@ pub fn differentiate(
 ) -> Result<GradientModel, AutodiffError> {
     let model =
         &surgery::raise_opset(model, OLDEST_OPSET, &|tensor| observations.get(tensor).map(|o| o.shape.clone()))?;
-    let mut backward = Backward::new(model, observations, request)?;
+    let mut backward = Backward::new(model, observations, request.logits, request.wrt, request.policy)?;
     let seeds = seed::plant(&mut backward, request.logits)?;
     backward.walk()?;
-    let mut gradients = Vec::with_capacity(request.wrt.len());
-    for tensor in request.wrt {
-        gradients.push(backward.expose_gradient(tensor)?);
-    }
+    let gradients = backward.expose_gradients(request.wrt)?;
     let taps: Vec<String> = request.taps.iter().map(|tensor| (*tensor).to_owned()).collect();
     let bytes = backward.finish(std::iter::once(&request.logits).chain(request.taps))?;
     Ok(GradientModel {

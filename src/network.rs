@@ -23,11 +23,14 @@ mod batch;
 mod error;
 pub mod observe;
 pub mod prediction;
+mod pullback;
 mod sessions;
 
 pub use error::NetworkError;
 pub use prediction::{Prediction, softmax};
+pub use pullback::LayerGradients;
 
+use pullback::PullbackSessions;
 use sessions::GradientSessions;
 
 /// What the network says to a batch of pictures.
@@ -74,6 +77,7 @@ pub struct Network {
     head: Head,
     forward: Box<dyn Session>,
     gradients: GradientSessions,
+    pullbacks: PullbackSessions,
     observations: Option<Observations>,
     one_by_one: bool,
 }
@@ -122,7 +126,7 @@ impl Network {
         let settled = settings::settle(&opened, &input, classes, overrides)?;
         let preprocess = Preprocess::from(&settled.card);
         let (card, origins, labels) = (settled.card, settled.origins, settled.labels);
-        let gradients = GradientSessions::default();
+        let (gradients, pullbacks) = (GradientSessions::default(), PullbackSessions::default());
         Ok(Self {
             engine,
             model,
@@ -137,6 +141,7 @@ impl Network {
             head,
             forward,
             gradients,
+            pullbacks,
             observations: None,
             one_by_one: false,
         })
@@ -231,11 +236,7 @@ impl Network {
             return Err(NetworkError::Shape { given: vec![targets.len()], expected: self.preprocess.shape() });
         }
         let seeds = self.seeds(targets)?;
-        if self.observations.is_none() {
-            let [channels, height, width] = self.preprocess.shape();
-            let shape = [1, channels, height, width];
-            self.observations = Some(observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?);
-        }
+        self.observe()?;
         let observations = self.observations.get_or_insert_default();
         let (wrt, taps) = match at {
             At::Input => (vec![self.input.name.as_str()], Vec::new()),
@@ -248,6 +249,16 @@ impl Network {
         let mut gradients = values.map(batch::maps).collect::<Result<Vec<_>, _>>()?;
         let activations = gradients.split_off(wrt.len());
         Ok(Gradients { logits, gradients, activations })
+    }
+
+    /// Looks at the sizes of all tensors, the first time that a gradient needs them.
+    fn observe(&mut self) -> Result<(), NetworkError> {
+        if self.observations.is_none() {
+            let [channels, height, width] = self.preprocess.shape();
+            let shape = [1, channels, height, width];
+            self.observations = Some(observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?);
+        }
+        Ok(())
     }
 
     fn check(&self, x: &Array4<f32>) -> Result<(), NetworkError> {

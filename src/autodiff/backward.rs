@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::{AutodiffError, Observations, Observed, Policy, Request, rules};
+use super::{AutodiffError, Observations, Observed, Policy, rules};
 use crate::engine::Value;
 use crate::onnx::build::{Attr, GraphBuilder};
 use crate::onnx::{Model, Node, surgery};
@@ -17,7 +17,8 @@ pub(super) struct Backward<'a> {
     pub policy: Policy,
     model: &'a Model,
     observations: &'a Observations,
-    logits: &'a str,
+    /// The tensor that is differentiated.
+    score: &'a str,
     /// Tensors that depend on a wanted one by a differentiable path.
     active: HashSet<&'a str>,
     /// Gradients that arrived at each tensor and are still to be summed.
@@ -27,14 +28,21 @@ pub(super) struct Backward<'a> {
 }
 
 impl<'a> Backward<'a> {
-    pub fn new(model: &'a Model, observations: &'a Observations, request: &Request<'a>) -> Result<Self, AutodiffError> {
+    /// A rewrite that will differentiate `score` with respect to `wrt`.
+    pub fn new(
+        model: &'a Model,
+        observations: &'a Observations,
+        score: &'a str,
+        wrt: &[&'a str],
+        policy: Policy,
+    ) -> Result<Self, AutodiffError> {
         let graph = model.graph();
-        for tensor in request.wrt.iter().chain(request.taps).chain([&request.logits]) {
+        for tensor in wrt.iter().chain([&score]) {
             if !graph.contains(tensor) {
                 return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
             }
         }
-        let mut active: HashSet<&str> = request.wrt.iter().copied().collect();
+        let mut active: HashSet<&str> = wrt.iter().copied().collect();
         for node in graph.nodes.iter().filter(|node| !rules::stops_gradient(node)) {
             if node.inputs.iter().chain(&node.captured).any(|name| active.contains(name.as_str())) {
                 active.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
@@ -42,10 +50,10 @@ impl<'a> Backward<'a> {
         }
         Ok(Self {
             builder: GraphBuilder::beside(graph, "lensor/"),
-            policy: request.policy,
+            policy,
             model,
             observations,
-            logits: request.logits,
+            score,
             active,
             arrived: HashMap::new(),
             node_outputs: HashMap::new(),
@@ -86,9 +94,13 @@ impl<'a> Backward<'a> {
         Some(sum)
     }
 
-    /// Makes the gradient of a tensor an output and returns its name.
-    pub fn expose_gradient(&mut self, tensor: &str) -> Result<String, AutodiffError> {
-        let disconnected = || AutodiffError::Disconnected { tensor: tensor.to_owned(), logits: self.logits.to_owned() };
+    /// Makes the gradients of some tensors outputs and returns their names.
+    pub fn expose_gradients(&mut self, tensors: &[&str]) -> Result<Vec<String>, AutodiffError> {
+        tensors.iter().map(|tensor| self.expose_gradient(tensor)).collect()
+    }
+
+    fn expose_gradient(&mut self, tensor: &str) -> Result<String, AutodiffError> {
+        let disconnected = || AutodiffError::Disconnected { tensor: tensor.to_owned(), score: self.score.to_owned() };
         let gradient = self.gradient(tensor).ok_or_else(disconnected)?;
         let name = self.builder.fresh("gradient");
         self.builder.named_node("Identity", &[&gradient], &[&name], &[]);
@@ -99,6 +111,9 @@ impl<'a> Backward<'a> {
     /// The finished model, with these tensors of the forward pass as outputs too.
     pub fn finish<'t>(mut self, taps: impl Iterator<Item = &'t &'t str>) -> Result<Vec<u8>, AutodiffError> {
         let taps: HashSet<&str> = taps.copied().collect();
+        if let Some(tensor) = taps.iter().find(|tensor| !self.model.graph().contains(tensor)) {
+            return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
+        }
         let outputs = &self.model.graph().outputs;
         for tensor in taps.iter().filter(|tensor| !outputs.iter().any(|output| output.name == ***tensor)) {
             self.builder.output(tensor);

@@ -1,4 +1,5 @@
-//! Where the backward pass starts: the gradient of Σ a·z + Σ b·softmax(z) with respect to the logits z.
+//! Where the backward pass starts: the gradient of Σ a·z + Σ b·softmax(z) with respect to the logits z, or a tensor that
+//! is given.
 
 use super::backward::Backward;
 use super::{AutodiffError, rules};
@@ -33,4 +34,17 @@ pub(super) fn plant(backward: &mut Backward, logits: &str) -> Result<Seeds, Auto
     let gradient = if observed.shape.len() == 2 { sum } else { backward.reshape_like(&sum, logits)? };
     backward.send(logits, gradient);
     Ok(seeds)
+}
+
+/// Declares a seed shaped as `tensor` as an input, sends it there as the gradient of Σ seed ⊙ tensor, and returns its name.
+pub(super) fn plant_whole(backward: &mut Backward, tensor: &str) -> Result<String, AutodiffError> {
+    let observed = backward.observed(tensor)?;
+    let mut shape: Vec<Dim> = observed.shape.iter().map(|size| Dim::Fixed(*size)).collect();
+    if let Some(dim) = observed.batch.and_then(|axis| shape.get_mut(axis)) {
+        *dim = Dim::Symbol("batch".into());
+    }
+    let seed = backward.builder.fresh("seed");
+    backward.builder.input(&seed, DataType::Float, &shape);
+    backward.send(tensor, seed.clone());
+    Ok(seed)
 }

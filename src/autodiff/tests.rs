@@ -9,6 +9,7 @@ use crate::network::observe::observe;
 
 mod golden;
 mod paths;
+mod pullback;
 mod reference;
 
 /// A gradient model, loaded.

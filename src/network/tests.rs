@@ -1,6 +1,7 @@
 use ndarray::{Axis, s};
 
 use super::*;
+use crate::autodiff::Policy;
 use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
 use crate::model::head::Head;
 use crate::model::picture::Picture;
@@ -49,6 +50,31 @@ fn a_batch_is_its_pictures_one_by_one() {
             assert!(difference.iter().all(|d| d.abs() < 1e-6));
         }
     }
+}
+
+#[test]
+fn a_layer_is_pulled_back_to_the_input_and_to_the_layers_before_it() {
+    let mut network = open(tiny_a()).unwrap();
+    let (x, cancel) = (pictures(2), Cancel::new());
+    assert_eq!(network.sources(2), [0, 1]);
+    let mut seed = Array4::zeros((2, 12, 8, 8));
+    seed.slice_mut(s![0, 4, .., ..]).fill(1.0);
+    seed[[1, 7, 3, 2]] = 1.0;
+    let mut ask = |at: At<'_>| network.pull_back(&x, 2, &seed, at, Policy::Gradient, &cancel);
+    let (input, layers) = (ask(At::Input).unwrap(), ask(At::Layers(&[1, 0])).unwrap());
+    assert_eq!(input.gradients[0].dim(), x.dim());
+    assert_eq!(layers.gradients.iter().map(|g| g.dim()).collect::<Vec<_>>(), [(2, 8, 8, 8), (2, 8, 16, 16)]);
+    // Only the window of the one unit of the second picture is reached, as far as its 3×3 kernel sees.
+    let reached = |(_, row, column)| (2..=4usize).contains(&row) && (1..=3usize).contains(&column);
+    let second = layers.gradients[0].index_axis(Axis(0), 1);
+    assert!(second.indexed_iter().all(|(at, gradient)| reached(at) || *gradient == 0.0));
+    let forward = &network.forward(&x, &[2], &cancel).unwrap().activations[0];
+    assert!((&input.maps - forward).iter().all(|difference| difference.abs() < 1e-6));
+    let error = network.pull_back(&x, 0, &seed, At::Input, Policy::Gradient, &cancel).unwrap_err();
+    assert!(matches!(error, NetworkError::Shape { expected: [8, 16, 16], .. }), "{error}");
+    let seed = Array4::zeros((2, 8, 16, 16));
+    let error = network.pull_back(&x, 0, &seed, At::Layers(&[2]), Policy::Gradient, &cancel).unwrap_err();
+    assert!(matches!(error, NetworkError::Autodiff(_)), "{error}");
 }
 
 /// A graph that says its batch is free and reshapes to a batch of one inside.

@@ -38,11 +38,34 @@ pub(super) fn cast(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
 pub(super) fn relu(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let zero = backward.builder.scalar(0.0);
     let mask = backward.emit("Greater", &[node.output(), &zero], &[]);
+    let plain = masked(backward, &mask, gradient);
     let passed = match backward.policy {
-        Policy::Gradient => masked(backward, &mask, gradient),
+        Policy::Gradient => plain,
+        Policy::Redirected => {
+            let raising = backward.emit("Relu", &[gradient], &[]);
+            let redirected = backward.emit("Where", &[&mask, gradient, &raising], &[]);
+            unless_blocked(backward, node, &plain, &redirected)?
+        }
     };
     backward.send(input(node)?, passed);
     Ok(())
+}
+
+/// `plain`, but `redirected` for those pictures of the batch for which nothing of `plain` is left.
+fn unless_blocked(
+    backward: &mut Backward,
+    node: &Node,
+    plain: &str,
+    redirected: &str,
+) -> Result<String, AutodiffError> {
+    let observed = backward.observed(node.output())?;
+    let axes: Vec<i64> = (0..observed.shape.len()).filter(|axis| *axis != 0).map(|axis| axis as i64).collect();
+    let axes = backward.builder.ints(&axes);
+    let zero = backward.builder.scalar(0.0);
+    let size = backward.emit("Abs", &[plain], &[]);
+    let size = backward.emit("ReduceSum", &[&size, &axes], &[("keepdims", Attr::Int(1))]);
+    let through = backward.emit("Greater", &[&size, &zero], &[]);
+    Ok(backward.emit("Where", &[&through, plain, redirected], &[]))
 }
 
 /// y = min(max(x, low), high): passes where low < y < high, which is where low < x < high, as PyTorch does for ReLU6.
@@ -57,7 +80,17 @@ pub(super) fn clip(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
         [mask] => masked(backward, mask, gradient),
         [above, below, ..] => {
             let inside = backward.emit("And", &[above, below], &[]);
-            masked(backward, &inside, gradient)
+            let plain = masked(backward, &inside, gradient);
+            match backward.policy {
+                Policy::Gradient => plain,
+                Policy::Redirected => {
+                    let raising = backward.emit("Relu", &[gradient], &[]);
+                    let lowering = backward.emit("Sub", &[gradient, &raising], &[]);
+                    let from_below = backward.emit("Where", &[above, gradient, &raising], &[]);
+                    let redirected = backward.emit("Where", &[below, &from_below, &lowering], &[]);
+                    unless_blocked(backward, node, &plain, &redirected)?
+                }
+            }
         }
     };
     backward.send(input(node)?, passed);
