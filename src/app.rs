@@ -14,3 +14,4 @@ pub mod pictures;
 pub mod run;
 pub mod state;
 pub mod update;
+pub mod view;

@@ -14,16 +14,19 @@ use crate::config::theme::Theme;
 use crate::terminal::screen::{Frame, Placed};
 
 mod canvas;
+mod column;
 mod crumbs;
 mod curves;
 mod footer;
 pub mod layout;
+mod map;
 mod numbers;
 mod panel;
 pub mod panes;
 mod popup;
 mod strip;
 mod text;
+pub mod view;
 
 /// Draws the state.
 pub fn view(state: &State) -> Frame {

@@ -3,6 +3,7 @@
 //! Keymap, hints, help and palette are all drawn from it. Must not know how a command is carried out.
 
 use super::state::{Model, State, Tab};
+use super::view;
 use crate::attribution::MethodId;
 use crate::jobs::Key;
 
@@ -155,6 +156,11 @@ impl Command {
 
     /// Whether it does anything now; if not, why.
     pub fn enabled(self, state: &State) -> Result<(), String> {
+        view::of(state.tab).enabled(state, self)
+    }
+
+    /// Whether it does anything now in a view that has no say in it.
+    pub(super) fn usually_enabled(self, state: &State) -> Result<(), String> {
         let no = |why: &str| Err(why.to_owned());
         let method = state.method();
         match self {
@@ -191,7 +197,7 @@ impl Command {
                 no("the model is being opened; q quits")
             }
             Self::Recompute if matches!(state.model, Model::Opening { .. }) => no("the model is being opened"),
-            Self::Export if state.canvas_subject().is_none() => no("there is nothing to save yet"),
+            Self::Export if view::of(state.tab).subject(state).is_none() => no("there is nothing to save yet"),
             Self::Yank if state.seen().is_none() => no("there is no prediction yet"),
             _ => Ok(()),
         }

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Load, Model, Running, State, Tab, Toast};
+use super::state::{Load, Model, Running, State, Toast};
 use super::update::Effect;
+use super::view;
 use crate::jobs::painter::Order;
 use crate::jobs::progress::Progress;
 use crate::jobs::{Key, Outcome, Request};
@@ -61,9 +62,7 @@ fn next_question(state: &State) -> Option<Key> {
         return Some(predict);
     }
     state.seen()?;
-    // A step to another layer is answered by the maps of all layers, once they are there.
-    let explain = state.question().filter(|_| state.tab != Tab::Picture && state.layer_map().is_none());
-    [explain, state.layers_question()].into_iter().flatten().find(open)
+    view::of(state.tab).questions(state).into_iter().find(open)
 }
 
 fn ask(state: &mut State, effects: &mut Vec<Effect>) {

@@ -1,6 +1,6 @@
 //! Everything the screen shows and the keys change.
 //!
-//! Owns the state and what can be read off it. Must not change itself: [`super::update`] does.
+//! Owns the state and what can be read off it. Must not change itself: [`super::update`](mod@super::update) does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,19 +9,21 @@ use ratatui::layout::Size;
 
 use super::picker::Picker;
 use crate::app::command::{Command, TABLE};
-use crate::attribution::{AlphaPath, MethodId, Of, Parameters, Target};
+use crate::attribution::{MethodId, Of, Parameters, Target};
 use crate::config::keys::{Key as Press, Keymap};
 use crate::config::theme::{Theme, Themes};
 use crate::jobs::cache::Cache;
 use crate::jobs::painter::Order;
 use crate::jobs::progress::Progress;
-use crate::jobs::subject::{Subject, Values};
-use crate::jobs::{Explained, Facts, Key, Outcome, Seen};
+use crate::jobs::subject::Subject;
+use crate::jobs::{Facts, Key, Outcome, Seen};
 use crate::look::Look;
 use crate::map::Map;
 use crate::model::layers::Kind;
 use crate::model::picture::Picture;
 use crate::terminal::picture::{Encoded, Encoding};
+
+mod answers;
 
 /// Bytes of results that are kept.
 const CACHE: usize = 512 << 20;
@@ -313,81 +315,6 @@ impl State {
     /// The layer that is shown: the chosen one, or the last, where the method has layers.
     pub fn layer(&self) -> Option<usize> {
         self.method().takes_layer().then(|| self.chosen_layer.or(self.facts()?.default_layer))?
-    }
-
-    /// The question whose answer the view shows.
-    pub fn question(&self) -> Option<Key> {
-        let method = self.method();
-        let parameters = match method {
-            MethodId::IntegratedGradients | MethodId::Cam => self.parameters.clone(),
-            _ => Parameters::default(),
-        };
-        Some(Key::Explain { picture: self.picture, method, layer: self.layer(), target: self.target()?, parameters })
-    }
-
-    /// The question behind the strip of layers.
-    pub fn layers_question(&self) -> Option<Key> {
-        let shown = self.tab == Tab::Explain && self.method() == MethodId::GradCam && self.facts().is_some();
-        shown.then(|| Some(Key::Layers { picture: self.picture, target: self.target()?, layers: self.layers() }))?
-    }
-
-    /// The answer to the question of the view, or what there is of it.
-    pub fn explained(&self) -> Option<Explained> {
-        let key = self.question()?;
-        let running = self.running.as_ref().filter(|running| running.key == key);
-        match self.cache.get(&key).or_else(|| running?.partial.clone())? {
-            Outcome::Explained(explained) => Some(explained),
-            _ => None,
-        }
-    }
-
-    /// What the view attributes to where: the answer to its question, or the same map among those of all layers.
-    pub fn values(&self) -> Option<Values> {
-        match self.explained() {
-            Some(explained) => Some(Values::Result(explained.attribution)),
-            None => self.layer_map(),
-        }
-    }
-
-    /// The map of the layer that is shown among those of all layers.
-    pub fn layer_map(&self) -> Option<Values> {
-        let at = self.layers().iter().position(|layer| Some(*layer) == self.layer())?;
-        match self.cache.get(&self.layers_question()?)? {
-            Outcome::Layers(maps) => Some(Values::Layer(maps, at)),
-            _ => None,
-        }
-    }
-
-    /// The path of integrated gradients, once it is computed.
-    pub fn path(&self) -> Option<AlphaPath> {
-        self.explained()?.attribution.path.clone()
-    }
-
-    /// Why the question of the view has no answer.
-    pub fn refusal(&self) -> Option<&str> {
-        let predict = Key::Predict { picture: self.picture };
-        let question = self.question();
-        let refused = |(key, _): &&(Key, String)| *key == predict || Some(key) == question.as_ref();
-        self.refused.iter().rev().find(refused).map(|(_, why)| why.as_str())
-    }
-
-    /// What the canvas shows, or its last pane in views that have several: what is exported.
-    pub fn canvas_subject(&self) -> Option<Subject> {
-        let shown = self.values().filter(|_| self.tab != Tab::Picture);
-        let (Some(seen), Some(values)) = (self.seen(), shown) else {
-            return self.photo().cloned().map(Subject::Photo);
-        };
-        let values = match values {
-            Values::Result(of) if self.tab == Tab::Path && of.path.is_some() => Values::Sum(of, self.step),
-            values => values,
-        };
-        Some(Subject::Map(seen, values, self.look))
-    }
-
-    /// The map of the pane that the numbers are about.
-    pub fn map(&self) -> Option<Arc<Map>> {
-        let subject = self.canvas_subject()?;
-        self.panes.values().filter_map(|pane| pane.shown.as_ref()).find(|shown| shown.subject == subject)?.map.clone()
     }
 
     /// Whether nothing is being computed or painted.

@@ -13,6 +13,7 @@ use super::command::Command;
 use super::follow::{answered, follow};
 use super::picker::{List, Picker};
 use super::state::{Load, Model, Popup, Shown, State, Tab, Toast};
+use super::view::{self, reproduce};
 use crate::attribution::{MethodId, Of};
 use crate::config::keys::{Key as Press, Meaning};
 use crate::jobs::painter::{Made, Order};
@@ -20,8 +21,7 @@ use crate::jobs::subject::Subject;
 use crate::jobs::{Event, Key, Outcome, Request};
 use crate::look::{Colormap, Look};
 
-mod reproduce;
-mod step;
+pub(super) mod step;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -300,6 +300,10 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         state.toast = Some(Toast { text: why, bad: false });
         return;
     }
+    let view = view::of(state.tab);
+    if view.carry_out(state, command) {
+        return;
+    }
     let open = |list, state: &State| Some(Popup::Picker(Picker::open(list, state)));
     let Look { clamp, sigma, opacity, .. } = state.look;
     match command {
@@ -317,12 +321,12 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::ClassPick => state.popup = open(List::Classes, state),
         Command::ClassPredicted => state.chosen_class = None,
         Command::ScoreToggle => state.of = if state.of == Of::Logit { Of::Probability } else { Of::Logit },
-        Command::StepNext => step::along(state, 1),
-        Command::StepPrevious => step::along(state, -1),
-        Command::StepFarNext => step::far(state, 1),
-        Command::StepFarPrevious => step::far(state, -1),
-        Command::StepFirst => step::along(state, isize::MIN),
-        Command::StepLast => step::along(state, isize::MAX),
+        Command::StepNext => view.along(state, 1),
+        Command::StepPrevious => view.along(state, -1),
+        Command::StepFarNext => view.far(state, 1),
+        Command::StepFarPrevious => view.far(state, -1),
+        Command::StepFirst => view.along(state, isize::MIN),
+        Command::StepLast => view.along(state, isize::MAX),
         Command::Play => {
             state.playing = !state.playing;
             if state.playing {
@@ -357,14 +361,15 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::Recompute => recompute(state),
         Command::Cancel => cancel(state, effects),
         Command::Export => {
-            if let Some(subject) = state.canvas_subject() {
-                let (name, command) = (reproduce::file_name(state), reproduce::command(state));
+            if let Some(subject) = view.subject(state) {
+                let (name, command) = (reproduce::file_name(state), view.command_line(state));
                 effects.push(Effect::Export { subject, name, command });
             }
         }
         Command::Yank => {
-            effects.push(Effect::Copy(reproduce::command(state)));
-            state.toast = Some(Toast { text: format!("copied: {}", reproduce::command(state)), bad: false });
+            let line = view.command_line(state);
+            state.toast = Some(Toast { text: format!("copied: {line}"), bad: false });
+            effects.push(Effect::Copy(line));
         }
         Command::Help => state.popup = Some(Popup::Help(0)),
         Command::Palette => state.popup = open(List::Commands, state),
@@ -421,7 +426,7 @@ fn recompute(state: &mut State) {
     if let Load::Failed(_) = state.pictures[state.picture].load {
         state.pictures[state.picture].load = Load::Not;
     }
-    for key in [state.question(), state.layers_question()].into_iter().flatten() {
+    for key in view::of(state.tab).questions(state) {
         state.cache.remove(&key);
     }
     state.refused.clear();

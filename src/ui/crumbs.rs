@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{self, first_name};
+use super::{text, view};
 use crate::app::state::{Model, State, Tab};
 
 /// Draws model ▸ picture ▸ method ▸ layer ▸ class, and the views on the right.
@@ -48,14 +48,8 @@ fn parts(state: &State) -> Vec<String> {
         Model::Failed(_) => "no model".to_owned(),
     };
     let mut parts = vec!["lensor".to_owned(), model, state.pictures[state.picture].name.clone()];
-    if state.tab != Tab::Picture {
-        parts.push(state.method().title().to_owned());
-        if let (Some(layer), Some(facts)) = (state.layer(), state.facts()) {
-            parts.push(facts.layers[layer].name.clone());
-        }
-        if let (Some(target), Some(facts)) = (state.target(), state.facts()) {
-            parts.push(first_name(&facts.labels.name(target.class)).to_owned());
-        }
+    if let Some(facts) = state.facts() {
+        parts.extend(view::of(state.tab).crumbs(state, facts));
     }
     parts
 }

@@ -5,50 +5,19 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
+use super::view::{self, Hint};
 use super::{numbers, text};
 use crate::app::command::Command;
-use crate::app::state::{Running, State, Tab};
+use crate::app::state::{Running, State};
 
-/// Commands worth a hint, in the order of their use, under one word each.
-const HINTS: [(&[Command], &str); 17] = [
-    (&[Command::Cancel], "cancel"),
-    (&[Command::Play], "play"),
-    (&[Command::StepPrevious, Command::StepNext], "α"),
-    (&[Command::LayerPrevious, Command::LayerNext], "layer"),
-    (&[Command::PictureNext, Command::PicturePrevious], "picture"),
-    (&[Command::MethodNext], "method"),
-    (&[Command::ClassNext], "class"),
-    (&[Command::ViewNext], "view"),
-    (&[Command::OpacityDown, Command::OpacityUp], "opacity"),
-    (&[Command::AggregateNext], "channels"),
-    (&[Command::ClampDown, Command::ClampUp], "clamp"),
-    (&[Command::SigmaUp], "blur"),
-    (&[Command::ColormapNext], "colormap"),
-    (&[Command::BaselineNext], "baseline"),
-    (&[Command::StepsMore], "steps"),
-    (&[Command::Export], "export"),
-    (&[Command::Yank], "copy command"),
-];
+/// Hints before and after those of the view.
+const FIRST: [Hint; 1] = [(&[Command::Cancel], "cancel")];
+const LAST: [Hint; 2] = [(&[Command::Export], "export"), (&[Command::Yank], "copy command")];
 /// Hints that are always there.
-const ALWAYS: [(&[Command], &str); 3] =
-    [(&[Command::Palette], "commands"), (&[Command::Help], "help"), (&[Command::Quit], "quit")];
+const ALWAYS: [Hint; 3] = [(&[Command::Palette], "commands"), (&[Command::Help], "help"), (&[Command::Quit], "quit")];
 
 /// Keys and what they do.
-type Hint = (String, String);
-
-fn of_use(state: &State, command: Command) -> bool {
-    let here = match command {
-        Command::StepNext | Command::StepPrevious => state.tab == Tab::Path,
-        Command::ViewNext | Command::OpacityDown | Command::OpacityUp => state.tab != Tab::Picture,
-        Command::ClampDown | Command::ClampUp | Command::SigmaUp | Command::ColormapNext | Command::AggregateNext => {
-            state.tab != Tab::Picture
-        }
-        Command::LayerNext | Command::LayerPrevious => state.tab == Tab::Explain,
-        Command::BaselineNext | Command::StepsMore => state.tab != Tab::Picture,
-        _ => true,
-    };
-    here && command.enabled(state).is_ok()
-}
+type Shown = (String, String);
 
 /// Draws the message, the keys that may follow, or the hints.
 pub fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -63,15 +32,16 @@ pub fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
         let keys: Vec<String> = commands.iter().filter_map(|c| state.keymap.keys(*c).into_iter().next()).collect();
         (keys.join(" "), word.to_owned())
     };
-    let (mut offered, kept): (Vec<Hint>, Vec<Hint>) = if state.pressed.is_empty() {
-        let useful = HINTS.iter().filter(|(commands, _)| commands.iter().all(|c| of_use(state, *c)));
+    let (mut offered, kept): (Vec<Shown>, Vec<Shown>) = if state.pressed.is_empty() {
+        let all = FIRST.iter().chain(view::of(state.tab).hints()).chain(&LAST);
+        let useful = all.filter(|(commands, _)| commands.iter().all(|c| c.enabled(state).is_ok()));
         let always = ALWAYS.iter().map(|(commands, word)| hint(commands, word));
         (useful.map(|(commands, word)| hint(commands, word)).collect(), always.collect())
     } else {
         let title = |command: Command| command.entry().map_or(String::new(), |entry| entry.title.to_owned());
         (state.keymap.after(&state.pressed).map(|(keys, command)| (keys, title(command))).collect(), Vec::new())
     };
-    let width = |hints: &[Hint]| hints.iter().map(|(k, w)| k.width() + w.width() + 4).sum::<usize>();
+    let width = |hints: &[Shown]| hints.iter().map(|(k, w)| k.width() + w.width() + 4).sum::<usize>();
     while !offered.is_empty() && width(&offered) + width(&kept) > usize::from(area.width) + 3 {
         offered.pop();
     }

@@ -54,36 +54,20 @@ pub fn layer(state: &mut State, by: isize) {
     let Some(current) = state.layer() else { return };
     // A picked layer may lie between two that are stepped through.
     let at = layers.iter().rposition(|layer| *layer <= current).unwrap_or(0);
-    let to = (at as isize).saturating_add(by).clamp(0, layers.len().saturating_sub(1) as isize);
-    state.chosen_layer = layers.get(to as usize).copied();
+    state.chosen_layer = layers.get(clamped(at, by, layers.len())).copied();
 }
 
 /// So many classes down the ranking, not beyond the ends.
 pub fn class(state: &mut State, by: isize) {
     let (Some(seen), Some(target)) = (state.seen(), state.target()) else { return };
     let at = seen.rank(target.class).unwrap_or(0);
-    let to = (at as isize + by).clamp(0, seen.ranking.len() as isize - 1) as usize;
+    let to = clamped(at, by, seen.ranking.len());
     state.chosen_class = seen.ranking.get(to).filter(|_| to > 0).map(|prediction| prediction.class);
 }
 
-/// Along the strip: the path, layers, or pictures.
-pub fn along(state: &mut State, by: isize) {
-    let clamped =
-        |at: usize, count: usize| (at as isize).saturating_add(by).clamp(0, count.saturating_sub(1) as isize) as usize;
-    if let Some(path) = state.path().filter(|_| state.tab == Tab::Path) {
-        state.playing = false;
-        state.step = clamped(state.step, path.alphas.len());
-    } else if state.tab == Tab::Explain && state.method() == MethodId::GradCam {
-        layer(state, by);
-    } else if state.tab != Tab::Path {
-        picture_to(state, clamped(state.picture, state.pictures.len()));
-    }
-}
-
-/// A tenth of the path, or one along other strips.
-pub fn far(state: &mut State, by: isize) {
-    let tenth = state.path().filter(|_| state.tab == Tab::Path).map_or(1, |path| (path.alphas.len() / 10).max(1));
-    along(state, by * tenth as isize);
+/// The place so many places on among `count`, not beyond the ends.
+pub fn clamped(at: usize, by: isize, count: usize) -> usize {
+    (at as isize).saturating_add(by).clamp(0, count.saturating_sub(1) as isize) as usize
 }
 
 /// To this view; the path begins at its end, where it is the whole explanation.

@@ -3,21 +3,48 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::app::state::{State, Tab};
+use crate::app::state::State;
 use crate::attribution::{MethodId, Of, Parameters};
 use crate::look::Look;
 
-/// The command that draws the same map from the same question.
-pub fn command(state: &State) -> String {
-    let mut line = "lensor explain".to_owned();
-    let entry = &state.pictures[state.picture];
-    let mut word = |flag: &str, value: &str| {
-        let _ = write!(line, " {flag}{}{}", if flag.is_empty() { "" } else { " " }, quoted(value));
-    };
-    word("", &entry.argument);
-    if let Some(model) = &state.model_argument {
-        word("--model", model);
+/// A command line under construction.
+pub struct Line(String);
+
+impl Line {
+    /// `lensor COMMAND`, on the current picture where the command is `of_picture`, and on the model.
+    pub fn new(state: &State, command: &str, of_picture: bool) -> Self {
+        let mut line = Self(format!("lensor {command}"));
+        if of_picture {
+            let _ = write!(line.0, " {}", quoted(&state.pictures[state.picture].argument));
+        }
+        if let Some(model) = &state.model_argument {
+            line.word("--model", model);
+        }
+        line
     }
+
+    /// Adds a flag with its value.
+    pub fn word(&mut self, flag: &str, value: &str) {
+        let _ = write!(self.0, " {flag} {}", quoted(value));
+    }
+
+    /// Adds a flag where its value `is` not what it usually `was`.
+    pub fn changed(&mut self, flag: &str, is: &str, was: &str) {
+        if is != was {
+            self.word(flag, is);
+        }
+    }
+
+    /// The line.
+    pub fn finish(self) -> String {
+        self.0
+    }
+}
+
+/// The command that draws the same map from the same question.
+pub fn explain(state: &State) -> String {
+    let mut line = Line::new(state, "explain", true);
+    let mut word = |flag: &str, value: &str| line.word(flag, value);
     let method = state.method();
     word("--method", method.name());
     if let Some(target) = state.target() {
@@ -35,11 +62,7 @@ pub fn command(state: &State) -> String {
         word("--baseline", baseline.name());
     }
     let (look, usual) = (&state.look, Look::default());
-    let mut changed = |flag: &str, is: String, was: String| {
-        if is != was {
-            word(flag, &is);
-        }
-    };
+    let mut changed = |flag: &str, is: String, was: String| line.changed(flag, &is, &was);
     changed("--aggregate", look.aggregate.to_string(), usual.aggregate.to_string());
     let clamp = |look: &Look| format!("{},{}", look.clamp.0, look.clamp.1);
     changed("--clamp", clamp(look), clamp(&usual));
@@ -49,24 +72,25 @@ pub fn command(state: &State) -> String {
     changed("--opacity", look.opacity.to_string(), usual.opacity.to_string());
     changed("--blend", look.blend.to_string(), usual.blend.to_string());
     changed("--view", look.view.to_string(), usual.view.to_string());
-    line
+    line.finish()
 }
 
 /// A file name for the view, without its ending: `zebra-grad-cam-layer4.1-zebra`.
 pub fn file_name(state: &State) -> String {
     let name = &state.pictures[state.picture].name;
     let mut parts = vec![Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned()];
-    if state.tab != Tab::Picture && state.values().is_some() {
-        parts.push(state.method().name().to_owned());
-        if let (Some(layer), Some(facts)) = (state.layer(), state.facts()) {
-            parts.push(facts.layers[layer].name.clone());
-        }
-        if let (Some(target), Some(facts)) = (state.target(), state.facts()) {
-            parts.push(facts.labels.name(target.class).split(',').next().unwrap_or_default().to_owned());
-        }
-    }
+    parts.extend(super::of(state.tab).name_parts(state));
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
     parts.join("-").chars().map(plain).collect()
+}
+
+/// Method, layer and class of the map that is shown.
+pub fn explained(state: &State) -> Vec<String> {
+    let (Some(_), Some(facts)) = (state.values(), state.facts()) else { return Vec::new() };
+    let layer = state.layer().map(|layer| facts.layers[layer].name.clone());
+    let first_name = |class| facts.labels.name(class).split(',').next().unwrap_or_default().to_owned();
+    let class = state.target().map(|target| first_name(target.class));
+    [Some(state.method().name().to_owned()), layer, class].into_iter().flatten().collect()
 }
 
 /// As a shell needs it.

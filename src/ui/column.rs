@@ -1,0 +1,60 @@
+//! The panel as a column that is filled from the top: pairs, sections, wrapped text. Must not know what they say.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::text;
+use crate::config::theme::Theme;
+
+/// Columns of the labels on the left.
+const LABEL: u16 = 12;
+
+/// What is left of the panel, filled from the top.
+pub struct Column<'a> {
+    /// The whole frame, borders included.
+    pub frame: Rect,
+    /// What is left.
+    pub left: Rect,
+    /// Colours.
+    pub theme: &'a Theme,
+    /// Where it is drawn.
+    pub buffer: &'a mut Buffer,
+}
+
+impl Column<'_> {
+    /// The next row; empty where there is none left.
+    pub fn row(&mut self) -> Rect {
+        let row = Rect { height: self.left.height.min(1), ..self.left };
+        self.left = Rect { y: self.left.y + row.height, height: self.left.height - row.height, ..self.left };
+        row
+    }
+
+    /// A rule with a title across the frame.
+    pub fn section(&mut self, title: &str) {
+        if self.left.height < 2 {
+            self.left.height = 0;
+            return;
+        }
+        let y = self.row().y;
+        let rule = format!("├{}┤", "─".repeat(usize::from(self.frame.width.saturating_sub(2))));
+        self.buffer.set_string(self.frame.x, y, rule, self.theme.frame);
+        self.buffer.set_string(self.frame.x + 1, y, format!(" {title} "), self.theme.quiet);
+    }
+
+    /// A label and what it says.
+    pub fn pair(&mut self, label: &str, value: &str, style: Style) {
+        let row = self.row();
+        text::left(self.buffer, row, label, self.theme.quiet);
+        let rest = Rect { x: row.x + LABEL.min(row.width), width: row.width.saturating_sub(LABEL), ..row };
+        text::left(self.buffer, rest, value, style);
+    }
+
+    /// Wrapped text.
+    pub fn say(&mut self, what: &str, style: Style) {
+        for line in text::wrap(what, usize::from(self.left.width)) {
+            let row = self.row();
+            text::left(self.buffer, row, &line, style);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a view is to the screen: one file a view says what fills canvas, panel and strip.
+//!
+//! A view reads the state and nothing else. Must not change it: what keys do in a view is in [`crate::app::view`].
+
+use std::path::Path;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::column::Column;
+use super::panes::Pane;
+use crate::app::command::Command;
+use crate::app::state::{Load, State, Tab};
+use crate::jobs::Facts;
+use crate::jobs::subject::Subject;
+
+mod explain;
+mod path;
+mod picture;
+
+/// Commands worth a hint, under one word.
+pub type Hint = (&'static [Command], &'static str);
+
+/// What one steps through, below the canvas.
+pub struct Entries {
+    /// What it is called.
+    pub title: String,
+    /// Name of each entry.
+    pub names: Vec<String>,
+    /// Which of them is shown.
+    pub chosen: usize,
+    /// Whether entries that do not fit are left out evenly, so that the whole is always in view.
+    pub sampled: bool,
+    /// Whether the entries are the pictures of the list.
+    pub of_pictures: bool,
+}
+
+impl Entries {
+    /// The pictures of the list.
+    pub fn pictures(state: &State) -> Self {
+        let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let names = state.pictures.iter().map(|entry| stem(&entry.name)).collect();
+        Self { title: "pictures".to_owned(), names, chosen: state.picture, sampled: false, of_pictures: true }
+    }
+}
+
+/// The small copy of a picture of the list.
+pub fn small(state: &State, index: usize) -> Option<Subject> {
+    match &state.pictures.get(index)?.load {
+        Load::Ready { small, .. } => Some(Subject::Photo(small.clone())),
+        _ => None,
+    }
+}
+
+/// How a view is drawn.
+pub trait View {
+    /// What is drawn and how, for the frame of the canvas.
+    fn title(&self, state: &State) -> String;
+
+    /// What follows the picture in the breadcrumb.
+    fn crumbs(&self, state: &State, facts: &Facts) -> Vec<String>;
+
+    /// The pictures of the canvas, whose inside is `inner`.
+    fn canvas(&self, state: &State, inner: Rect) -> Vec<Pane>;
+
+    /// Text on the canvas beside the captions of its pictures.
+    fn text(&self, _state: &State, _inner: Rect, _buffer: &mut Buffer) {}
+
+    /// What the panel says below the predictions.
+    fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>);
+
+    /// What the strip steps through.
+    fn strip(&self, state: &State) -> Entries {
+        Entries::pictures(state)
+    }
+
+    /// What the strip shows of one of its entries.
+    fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
+        small(state, index)
+    }
+
+    /// What can be done here, in the order of its use.
+    fn hints(&self) -> &'static [Hint];
+}
+
+/// How the view behind a digit is drawn.
+pub fn of(tab: Tab) -> &'static dyn View {
+    match tab {
+        Tab::Picture => &picture::Picture,
+        Tab::Explain => &explain::Explain,
+        Tab::Path => &path::Path,
+    }
+}
