@@ -8,6 +8,7 @@ use ndarray::{Array2, Array3, Array4, ArrayView1, Axis, stack};
 
 use crate::choice::choice;
 use crate::engine::{Cancel, EngineError};
+use crate::model::output::Activation;
 use crate::network::{Network, NetworkError, prediction};
 
 pub mod baseline;
@@ -26,10 +27,10 @@ choice! {
     /// What the score is.
     #[derive(Default)]
     pub enum Of {
-        /// The class's logit, before any softmax.
+        /// The class's logit, before any softmax or sigmoid; the output itself where it is no class's score.
         #[default]
         Logit = "logit",
-        /// The class's softmax probability. Its gradient vanishes where the network is sure.
+        /// The class's probability. Its gradient vanishes where the network is sure.
         Probability = "probability",
     }
 }
@@ -77,7 +78,7 @@ pub struct AlphaPath {
     pub weights: Vec<f32>,
     /// Score F(x′ + α(x − x′)) at each step.
     pub scores: Vec<f32>,
-    /// Softmax probability of the target class at each step.
+    /// Probability of the target class at each step; empty where the network gives none.
     pub probabilities: Vec<f32>,
     /// Gradient at each step, `[steps, C, H, W]`.
     pub gradients: Arc<Array4<f32>>,
@@ -178,8 +179,15 @@ pub struct Attribution {
 
 impl Attribution {
     /// The answer of a method that is done in one step.
-    fn new(method: MethodId, target: Target, layer: Option<usize>, raw: Raw, logits: ArrayView1<'_, f32>) -> Self {
-        let (score, logits) = (prediction::score(logits, target), logits.to_vec());
+    fn new(
+        method: MethodId,
+        target: Target,
+        layer: Option<usize>,
+        raw: Raw,
+        logits: ArrayView1<'_, f32>,
+        activation: Activation,
+    ) -> Self {
+        let (score, logits) = (prediction::score(logits, activation, target), logits.to_vec());
         Self { method, target, layer, raw, logits, score, completeness: None, path: None, done: 1, total: 1 }
     }
 }
@@ -268,6 +276,7 @@ pub fn explain_all(
     cancel: &Cancel,
     progress: &mut dyn FnMut(usize, Progress),
 ) -> Result<Vec<Attribution>, AttributionError> {
+    questions.iter().try_for_each(|question| network.check_score(question.of))?;
     let mut answers = Vec::with_capacity(questions.len());
     // Pictures that are run together look at the same layer.
     for together in questions.chunk_by(|a, b| a.layer == b.layer) {

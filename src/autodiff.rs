@@ -1,13 +1,14 @@
 //! Reverse-mode differentiation from ONNX to ONNX, in inference operators only.
 //!
 //! Owns the rules, one file per operator family. Must not know about runtimes or pictures: the shapes it needs come in
-//! as [`Observed`] tensors. The score that is differentiated is Σ seed_logit · z + Σ seed_probability · softmax(z), or
-//! Σ seed ⊙ t of an inner tensor t ([`pull_back`]). Seeds are inputs of the new graph: another class, another unit, or
-//! probability instead of logit, needs no new graph.
+//! as [`Observed`] tensors. The score that is differentiated is Σ seed_logit · z + Σ seed_probability · p(z), p being
+//! softmax or sigmoid, or Σ seed ⊙ t of an inner tensor t ([`pull_back`]). Seeds are inputs of the new graph: another
+//! class, another unit, or probability instead of logit, needs no new graph.
 
 use std::collections::HashMap;
 
 use crate::engine::{ElementType, Value};
+use crate::model::output::Activation;
 use crate::onnx::{Model, OnnxError, surgery};
 
 mod backward;
@@ -41,6 +42,8 @@ pub type Observations = HashMap<String, Observed>;
 pub struct Request<'a> {
     /// The tensor of class scores, `[batch, classes]` or `[batch, classes, 1, 1]`.
     pub logits: &'a str,
+    /// What makes probabilities of them.
+    pub activation: Activation,
     /// Tensors whose gradients are wanted: the input or inner ones.
     pub wrt: &'a [&'a str],
     /// Tensors of the forward pass that are to be outputs too.
@@ -56,7 +59,7 @@ pub struct GradientModel {
     pub bytes: Vec<u8>,
     /// Input `[batch, classes]`: weight of each logit in the score.
     pub seed_logit: String,
-    /// Input `[batch, classes]`: weight of each softmax probability in the score.
+    /// Input `[batch, classes]`: weight of each probability in the score.
     pub seed_probability: String,
     /// Outputs with the gradients, in the order of [`Request::wrt`], each shaped as its tensor.
     pub gradients: Vec<String>,
@@ -120,7 +123,7 @@ pub fn differentiate(
     let model =
         &surgery::raise_opset(model, OLDEST_OPSET, &|tensor| observations.get(tensor).map(|o| o.shape.clone()))?;
     let mut backward = Backward::new(model, observations, request.logits, request.wrt, request.policy)?;
-    let seeds = seed::plant(&mut backward, request.logits)?;
+    let seeds = seed::plant(&mut backward, request.logits, request.activation)?;
     backward.walk()?;
     let gradients = backward.expose_gradients(request.wrt)?;
     let taps: Vec<String> = request.taps.iter().map(|tensor| (*tensor).to_owned()).collect();

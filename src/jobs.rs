@@ -11,6 +11,7 @@ use ndarray::{Array2, ArrayView1};
 use crate::attribution::{Attribution, MethodId, Parameters, Target};
 use crate::model::labels::Labels;
 use crate::model::layers::Layer;
+use crate::model::output::Activation;
 use crate::model::picture::Picture;
 use crate::model::preprocess::{Prepared, Preprocess};
 use crate::network::Prediction;
@@ -98,6 +99,8 @@ pub struct Facts {
     pub default_layer: Option<usize>,
     /// How pictures are prepared.
     pub preprocess: Preprocess,
+    /// What makes probabilities of logits.
+    pub activation: Activation,
     /// Whether CAM works; if not, why.
     pub cam: Result<(), String>,
     /// What the engine runs on.
@@ -113,14 +116,14 @@ pub struct Facts {
 pub struct Seen {
     /// The prepared picture.
     pub prepared: Prepared,
-    /// Every class, the most probable first.
+    /// Every class, the largest logit first.
     pub ranking: Vec<Prediction>,
 }
 
 impl Seen {
     /// Ranks the logits, one a class, of a prepared picture.
-    pub fn new(prepared: Prepared, logits: ArrayView1<'_, f32>) -> Self {
-        Self { prepared, ranking: prediction::ranked(logits) }
+    pub fn new(prepared: Prepared, logits: ArrayView1<'_, f32>, activation: Activation) -> Self {
+        Self { prepared, ranking: prediction::ranked(logits, activation) }
     }
 
     /// Place of a class in the ranking.

@@ -11,6 +11,7 @@ pub mod head;
 pub mod labels;
 pub mod layers;
 pub mod near;
+pub mod output;
 pub mod picture;
 pub mod preprocess;
 pub mod scale;

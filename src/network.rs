@@ -9,25 +9,26 @@ use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::Observations;
-use crate::engine::{Cancel, Effort, Engine, Session, Value};
+use crate::engine::{Cancel, Engine, Session, Value};
 use crate::model::card::Card;
-use crate::model::head::{self, Head};
+use crate::model::head::Head;
 use crate::model::labels::Labels;
 use crate::model::layers::{self, Layer};
+use crate::model::output::Activation;
 use crate::model::preprocess::Preprocess;
-use crate::model::settings::{self, ImageInput, Origins, Overrides, SettingsError};
-use crate::model::source::{Opened, Source};
-use crate::onnx::{self, Model};
+use crate::model::settings::{ImageInput, Origins};
+use crate::onnx::Model;
 
 mod batch;
 mod error;
 pub mod observe;
+mod open;
 pub mod prediction;
 mod pullback;
 mod sessions;
 
 pub use error::NetworkError;
-pub use prediction::{Prediction, softmax};
+pub use prediction::Prediction;
 pub use pullback::LayerGradients;
 
 use pullback::PullbackSessions;
@@ -72,6 +73,7 @@ pub struct Network {
     card: Card,
     origins: Origins,
     labels: Labels,
+    activation: Activation,
     preprocess: Preprocess,
     layers: Vec<Layer>,
     head: Head,
@@ -83,70 +85,6 @@ pub struct Network {
 }
 
 impl Network {
-    /// Opens a network: reads it, loads it and runs it once on nothing to learn the sizes of its layers.
-    pub fn open(source: &Source, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
-        Self::load(source.open()?, engine, overrides)
-    }
-
-    /// As [`Network::open`], for a network that was read already.
-    pub fn load(opened: Opened, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
-        let input = ImageInput::find(opened.model.graph())?;
-        let model = onnx::surgery::free_batch(&opened.model)?.unwrap_or_else(|| opened.model.clone());
-        let graph = model.graph();
-        let logits = logits(&model, opened.card.as_ref().and_then(|(card, _)| card.output.logits.as_deref()))?;
-        let pooled = head::pooled(graph, &logits);
-        let found = layers::find(graph, &input.name, &logits, pooled);
-
-        let mut exposed: Vec<&str> = vec![&logits];
-        exposed.extend(found.iter().map(|layer| layer.tensor.as_str()));
-        let mut forward = engine.load(&onnx::tap::expose(&model, &exposed), model.folder(), Effort::Light)?;
-        let [height, width] = input.size(opened.card.as_ref().map(|(card, _)| card));
-        let zeros = Value::from(Array4::<f32>::zeros((1, input.channels, height, width)));
-        let values =
-            forward.run(&[(&input.name, &zeros)], &exposed, &Cancel::new()).map_err(|error| match input.batch {
-                Some(batch) if batch > 1 => NetworkError::from(SettingsError::FixedBatch { batch }),
-                _ => error.into(),
-            })?;
-        let shape = |tensor: &str| {
-            let at = exposed.iter().position(|name| *name == tensor)?;
-            values.get(at).map(|value| value.shape().to_vec())
-        };
-        let scores = shape(&logits).unwrap_or_default();
-        let classes = scores.iter().skip(1).product();
-        if scores.first() != Some(&1)
-            || scores.len() < 2
-            || scores.iter().skip(2).any(|side| *side != 1)
-            || classes == 0
-        {
-            return Err(NetworkError::NoClasses { output: logits, shape: scores });
-        }
-        let head = head::find(graph, &logits, shape)?;
-        let layers = layers::measured(found.clone(), shape);
-
-        let settled = settings::settle(&opened, &input, classes, overrides)?;
-        let preprocess = Preprocess::from(&settled.card);
-        let (card, origins, labels) = (settled.card, settled.origins, settled.labels);
-        let (gradients, pullbacks) = (GradientSessions::default(), PullbackSessions::default());
-        Ok(Self {
-            engine,
-            model,
-            input,
-            logits,
-            classes,
-            card,
-            origins,
-            labels,
-            preprocess,
-            layers,
-            head,
-            forward,
-            gradients,
-            pullbacks,
-            observations: None,
-            one_by_one: false,
-        })
-    }
-
     /// The card, found or made up.
     pub fn card(&self) -> &Card {
         &self.card
@@ -160,6 +98,11 @@ impl Network {
     /// Names of the classes.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// What makes probabilities of its logits.
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// The layers, in the order in which they are computed.
@@ -210,6 +153,12 @@ impl Network {
         (class < classes).then_some(()).ok_or(NetworkError::NoSuchClass { class, classes })
     }
 
+    /// Fails for a probability of a network that gives none.
+    pub fn check_score(&self, of: Of) -> Result<(), NetworkError> {
+        let none = of == Of::Probability && self.activation == Activation::None;
+        if none { Err(NetworkError::NoProbability) } else { Ok(()) }
+    }
+
     /// Runs a batch `[batch, C, H, W]` of prepared pictures and keeps the feature maps of some layers.
     pub fn forward(&mut self, x: &Array4<f32>, layers: &[usize], cancel: &Cancel) -> Result<Forward, NetworkError> {
         self.check(x)?;
@@ -242,7 +191,8 @@ impl Network {
             At::Input => (vec![self.input.name.as_str()], Vec::new()),
             At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
         };
-        let session = self.gradients.get(&self.model, &*self.engine, observations, &self.logits, &wrt, &taps)?;
+        let scores = (self.logits.as_str(), self.activation);
+        let session = self.gradients.get(&self.model, &*self.engine, observations, scores, &wrt, &taps)?;
         let run = |part: &Value, rows| session.run((&self.input.name, part), &seeds, rows, &wrt, &taps, cancel);
         let mut values = batch::run(&mut self.one_by_one, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
@@ -272,21 +222,10 @@ impl Network {
         let mut seeds = [0, 1].map(|_| Array2::zeros((targets.len(), self.classes)));
         for (row, target) in targets.iter().enumerate() {
             self.check_class(target.class)?;
+            self.check_score(target.of)?;
             seeds[usize::from(target.of == Of::Probability)][[row, target.class]] = 1.0;
         }
         Ok(seeds)
-    }
-}
-
-/// The tensor with the classes' scores before any softmax: the one the card names, or the first output's.
-fn logits(model: &Model, named: Option<&str>) -> Result<String, NetworkError> {
-    match named {
-        Some(name) if model.graph().contains(name) => Ok(name.to_owned()),
-        Some(name) => Err(NetworkError::NoSuchTensor { name: name.to_owned() }),
-        None => {
-            let found = onnx::surgery::logits(model).map(|logits| logits.name);
-            found.ok_or_else(|| NetworkError::NoClasses { output: "none".to_owned(), shape: Vec::new() })
-        }
     }
 }
 

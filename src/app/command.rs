@@ -6,6 +6,7 @@ use super::state::{Model, State, Tab};
 use super::view;
 use crate::attribution::MethodId;
 use crate::jobs::Key;
+use crate::model::output::Activation;
 
 /// Something a person can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -179,6 +180,9 @@ impl Command {
                 no("there is no prediction yet")
             }
             Self::ScoreToggle if method == MethodId::Cam => no("CAM explains the logit"),
+            Self::ScoreToggle if state.facts().is_some_and(|facts| facts.activation == Activation::None) => {
+                no("the network gives no probabilities")
+            }
             Self::AggregateNext | Self::AggregatePrevious
                 if matches!(method, MethodId::Cam | MethodId::GradCam) && state.tab != Tab::Path =>
             {

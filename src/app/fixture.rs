@@ -15,6 +15,7 @@ use crate::look::Look;
 use crate::model::card::{Card, Channels, InputCard, OutputCard};
 use crate::model::labels::Labels;
 use crate::model::layers::{Kind, Layer};
+use crate::model::output::Activation;
 use crate::model::picture::Picture;
 use crate::model::preprocess::Preprocess;
 use crate::terminal::graphics::Graphics;
@@ -79,6 +80,7 @@ pub fn facts() -> Facts {
         layers: layers.iter().enumerate().map(layer).collect(),
         default_layer: Some(4),
         preprocess: Preprocess::from(&card),
+        activation: Activation::Softmax,
         cam: Err("CAM needs a pooled head; this one is Flatten → Gemm".to_owned()),
         device: "CPU, 2 threads".to_owned(),
         runtime: "1.32.0".to_owned(),
@@ -93,7 +95,7 @@ pub fn answer(request: &Request) -> Outcome {
         Key::Predict { .. } => {
             let prepared = facts().preprocess.prepare(request.picture.as_ref().unwrap()).unwrap();
             let logits = Array1::from(vec![6.0, 3.5, 1.0, 0.5, -0.25, -2.0]);
-            Outcome::Predicted(Arc::new(Seen::new(prepared, logits.view())))
+            Outcome::Predicted(Arc::new(Seen::new(prepared, logits.view(), Activation::Softmax)))
         }
         Key::Explain { method, layer, target, parameters, .. } => {
             let ramp = |scale: f32| {

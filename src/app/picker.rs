@@ -123,7 +123,11 @@ fn entries(list: List, state: &State) -> Vec<Item> {
             let (Some(facts), Some(seen)) = (state.facts(), state.seen()) else { return Vec::new() };
             let entry = |p: &Prediction| {
                 let label = format!("{}  {}", p.class, facts.labels.name(p.class));
-                item(p.class, &label, format!("{:.2} %", p.probability * 100.0))
+                let note = match p.probability {
+                    Some(probability) => format!("{:.2} %", probability * 100.0),
+                    None => format!("{}", p.logit),
+                };
+                item(p.class, &label, note)
             };
             seen.ranking.iter().map(entry).collect()
         }

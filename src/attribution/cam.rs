@@ -4,8 +4,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView3};
 
 use crate::engine::Cancel;
 use crate::model::head::Head;
+use crate::model::output::Activation;
 use crate::network::Network;
-use crate::network::prediction::{predicted, softmax};
+use crate::network::prediction::predicted;
 
 use super::{Attribution, AttributionError, MethodId, Of, Question, Raw, Target, only, stacked};
 
@@ -26,26 +27,37 @@ pub(super) fn explain(
     let one = |(question, (features, logits)): (&Question<'_>, (ArrayView3<'_, f32>, ArrayView1<'_, f32>))| {
         let target = Target { class: question.class.unwrap_or_else(|| predicted(logits)), of: Of::Logit };
         network.check_class(target.class)?;
-        let weights = weights(network.head(), target, logits).ok_or(AttributionError::NoLayer)?;
+        let activation = network.activation();
+        let weights = weights(network.head(), target, logits, activation).ok_or(AttributionError::NoLayer)?;
         let map = match question.parameters.cam_relu {
             true => weighted(features, weights.view(), |term| term.max(0.0)),
             false => weighted(features, weights.view(), |term| term),
         };
-        Ok(Attribution::new(MethodId::Cam, target, Some(layer), Raw::Layer(map), logits))
+        Ok(Attribution::new(MethodId::Cam, target, Some(layer), Raw::Layer(map), logits, activation))
     };
     questions.iter().zip(rows).map(one).collect()
 }
 
 /// ∂score/∂(mean of each pooled feature map): for a logit the class's row of the linear layer, for a probability p_c
-/// the mixture p_c (w_c − Σ_j p_j w_j). `None` for a head that has no such weights.
-pub(super) fn weights(head: &Head, target: Target, logits: ArrayView1<'_, f32>) -> Option<Array1<f32>> {
+/// the mixture p_c (w_c − Σ_j p_j w_j) with softmax and p_c (1 − p_c) w_c with sigmoid. `None` for a head that has no such
+/// weights.
+pub(super) fn weights(
+    head: &Head,
+    target: Target,
+    logits: ArrayView1<'_, f32>,
+    activation: Activation,
+) -> Option<Array1<f32>> {
     let classes = logits.len();
+    let one_hot = |class: usize| f32::from(u8::from(class == target.class));
     let seed = match target.of {
-        Of::Logit => Array1::from_shape_fn(classes, |class| f32::from(u8::from(class == target.class))),
+        Of::Logit => Array1::from_shape_fn(classes, one_hot),
         Of::Probability => {
-            let p = softmax(logits);
+            let p = activation.probabilities(logits)?;
             let own = p.get(target.class).copied()?;
-            Array1::from_shape_fn(classes, |class| own * (f32::from(u8::from(class == target.class)) - p[class]))
+            Array1::from_shape_fn(classes, |class| match activation {
+                Activation::Sigmoid => own * (1.0 - own) * one_hot(class),
+                _ => own * (one_hot(class) - p[class]),
+            })
         }
     };
     match head {

@@ -27,7 +27,7 @@ pub(super) fn explain(
     let rows = gradients.outer_iter().zip(activations.outer_iter()).zip(answer.logits.outer_iter());
     let answers = targets.into_iter().zip(rows).map(|(target, ((gradient, activation), logits))| {
         let raw = Raw::Layer(relu(combine(gradient, activation)));
-        Attribution::new(MethodId::GradCam, target, Some(layer), raw, logits)
+        Attribution::new(MethodId::GradCam, target, Some(layer), raw, logits, network.activation())
     });
     Ok(answers.collect())
 }
@@ -74,10 +74,11 @@ fn pooled(
     let one = |(question, (features, logits)): (&Question<'_>, (ArrayView3<'_, f32>, ArrayView1<'_, f32>))| {
         let target = Target { class: question.class.unwrap_or_else(|| predicted(logits)), of: question.of };
         network.check_class(target.class)?;
-        let weights = weights(network.head(), target, logits).ok_or(AttributionError::NoLayer)?;
+        let activation = network.activation();
+        let weights = weights(network.head(), target, logits, activation).ok_or(AttributionError::NoLayer)?;
         let (_, height, width) = features.dim();
         let map = weighted(features, (weights / (height * width) as f32).view(), |term| term);
-        Ok(Attribution::new(MethodId::GradCam, target, Some(layer), Raw::Layer(relu(map)), logits))
+        Ok(Attribution::new(MethodId::GradCam, target, Some(layer), Raw::Layer(relu(map)), logits, activation))
     };
     questions.iter().zip(rows).map(one).collect()
 }

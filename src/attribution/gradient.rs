@@ -25,7 +25,7 @@ pub(super) fn explain(
         if method == MethodId::GradientInput {
             raw *= question.input;
         }
-        Attribution::new(method, target, None, Raw::Input(raw), logits)
+        Attribution::new(method, target, None, Raw::Input(raw), logits, network.activation())
     });
     Ok(answers.collect())
 }

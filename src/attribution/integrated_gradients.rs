@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ndarray::{Array3, Array4, ArrayView1, Axis, Slice, stack};
 
 use crate::engine::{Cancel, EngineError};
-use crate::network::prediction::{predicted, score, softmax};
+use crate::model::output::Activation;
+use crate::network::prediction::{predicted, score};
 use crate::network::{At, Gradients, Network, NetworkError};
 
 use super::quadrature::Node;
@@ -37,10 +38,12 @@ pub(super) fn explain(
     let ends = stack(Axis(0), &[input.view(), baseline.view()]).map_err(|_| name())?;
     let ends = network.forward(&ends, &[], cancel)?.logits;
     let target = Target { class: question.class.unwrap_or_else(|| predicted(ends.row(0))), of: question.of };
-    let difference = f64::from(score(ends.row(0), target)) - f64::from(score(ends.row(1), target));
+    let activation = network.activation();
+    let [of_input, of_baseline] = [0, 1].map(|end| f64::from(score(ends.row(end), activation, target)));
+    let difference = of_input - of_baseline;
 
     let nodes = parameters.quadrature.nodes(parameters.steps);
-    let mut sum = RunningSum::new(input, &baseline, target, difference, nodes.len());
+    let mut sum = RunningSum::new(input, &baseline, (target, activation), difference, nodes.len());
     let batch = batch(network, parameters);
     for nodes in nodes.chunks(batch) {
         let x = sum.interpolated(nodes);
@@ -55,6 +58,7 @@ pub(super) fn explain(
 
 struct RunningSum {
     target: Target,
+    activation: Activation,
     difference: f64,
     input: Arc<Array3<f32>>,
     baseline: Arc<Array3<f32>>,
@@ -70,10 +74,17 @@ struct RunningSum {
 }
 
 impl RunningSum {
-    fn new(input: &Array3<f32>, baseline: &Array3<f32>, target: Target, difference: f64, steps: usize) -> Self {
+    fn new(
+        input: &Array3<f32>,
+        baseline: &Array3<f32>,
+        (target, activation): (Target, Activation),
+        difference: f64,
+        steps: usize,
+    ) -> Self {
         let (channels, height, width) = input.dim();
         Self {
             target,
+            activation,
             difference,
             direction: input - baseline,
             input: Arc::new(input.clone()),
@@ -102,8 +113,9 @@ impl RunningSum {
         let Some(gradients) = answer.gradients.first() else { return };
         for ((gradient, logits), node) in gradients.outer_iter().zip(answer.logits.outer_iter()).zip(nodes) {
             self.weighted.zip_mut_with(&gradient, |sum, value| *sum += node.weight * f64::from(*value));
-            self.scores.push(score(logits, self.target));
-            self.probabilities.push(softmax(logits).get(self.target.class).copied().unwrap_or(f32::NAN));
+            self.scores.push(score(logits, self.activation, self.target));
+            let probabilities = self.activation.probabilities(logits);
+            self.probabilities.extend(probabilities.and_then(|all| all.get(self.target.class).copied()));
             self.nodes.push(*node);
         }
         let rows = Slice::from(self.done..self.done + nodes.len());
@@ -140,7 +152,7 @@ impl RunningSum {
             path: Some(path),
             done: self.done,
             total,
-            ..Attribution::new(method, self.target, None, raw, logits)
+            ..Attribution::new(method, self.target, None, raw, logits, self.activation)
         }
     }
 }

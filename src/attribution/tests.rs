@@ -268,7 +268,7 @@ fn the_path_keeps_what_each_step_saw_whatever_the_batch() {
         let x = path.interpolated(step).insert_axis(Axis(0));
         let logits = network.forward(&x, &[], &Cancel::new()).unwrap().logits;
         approx::assert_abs_diff_eq!(path.scores[step], logits[[0, 0]], epsilon = 1e-6);
-        let p = crate::network::softmax(logits.row(0));
+        let p = Activation::Softmax.probabilities(logits.row(0)).unwrap();
         approx::assert_abs_diff_eq!(path.probabilities[step], p[0], epsilon = 1e-6);
     }
 }

@@ -6,7 +6,7 @@ use super::AutodiffError;
 use super::backward::{Backward, no_rule};
 use crate::onnx::Node;
 
-mod activation;
+pub(super) mod activation;
 mod arithmetic;
 mod convolution;
 mod linear;

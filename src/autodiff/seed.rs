@@ -1,8 +1,9 @@
-//! Where the backward pass starts: the gradient of Σ a·z + Σ b·softmax(z) with respect to the logits z, or a tensor that
-//! is given.
+//! Where the backward pass starts: the gradient of Σ a·z + Σ b·p(z) with respect to the logits z, or a tensor that is
+//! given.
 
 use super::backward::Backward;
 use super::{AutodiffError, rules};
+use crate::model::output::Activation;
 use crate::onnx::build::Attr;
 use crate::onnx::{DataType, Dim};
 
@@ -10,12 +11,13 @@ use crate::onnx::{DataType, Dim};
 pub(super) struct Seeds {
     /// Weights of the logits.
     pub logit: String,
-    /// Weights of the softmax probabilities.
+    /// Weights of the probabilities.
     pub probability: String,
 }
 
-/// Declares the seeds as inputs and sends a + p ⊙ (b − Σ b·p), p = softmax(z), to the logits.
-pub(super) fn plant(backward: &mut Backward, logits: &str) -> Result<Seeds, AutodiffError> {
+/// Declares the seeds as inputs and sends a + p′(z) b to the logits: p ⊙ (b − Σ b·p) for p = softmax(z), p (1 − p) b for
+/// p = sigmoid(z), nothing where there are no probabilities.
+pub(super) fn plant(backward: &mut Backward, logits: &str, activation: Activation) -> Result<Seeds, AutodiffError> {
     let observed = backward.observed(logits)?.clone();
     let Some(first) = observed.shape.first().copied() else {
         return Err(AutodiffError::NotLogits { tensor: logits.to_owned() });
@@ -28,9 +30,21 @@ pub(super) fn plant(backward: &mut Backward, logits: &str) -> Result<Seeds, Auto
     builder.input(&seeds.logit, DataType::Float, &shape);
     builder.input(&seeds.probability, DataType::Float, &shape);
     let flat = backward.emit("Flatten", &[logits], &[("axis", Attr::Int(1))]);
-    let p = backward.emit("Softmax", &[&flat], &[("axis", Attr::Int(1))]);
-    let through_softmax = rules::softmax::through_softmax(backward, &seeds.probability, &p, 1);
-    let sum = backward.emit("Add", &[&seeds.logit, &through_softmax], &[]);
+    let through = match activation {
+        Activation::Softmax => {
+            let p = backward.emit("Softmax", &[&flat], &[("axis", Attr::Int(1))]);
+            Some(rules::softmax::through_softmax(backward, &seeds.probability, &p, 1))
+        }
+        Activation::Sigmoid => {
+            let p = backward.emit("Sigmoid", &[&flat], &[]);
+            Some(rules::activation::through_sigmoid(backward, &seeds.probability, &p))
+        }
+        Activation::None => None,
+    };
+    let sum = match through {
+        Some(through) => backward.emit("Add", &[&seeds.logit, &through], &[]),
+        None => seeds.logit.clone(),
+    };
     let gradient = if observed.shape.len() == 2 { sum } else { backward.reshape_like(&sum, logits)? };
     backward.send(logits, gradient);
     Ok(seeds)

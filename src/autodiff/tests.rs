@@ -32,8 +32,12 @@ fn differentiated(model: &[u8], x: &[usize], wrt: &[&str], taps: &[&str]) -> Res
     let mut single = x.to_vec();
     single[0] = 1;
     let observations = observe(&model, engine().as_ref(), "x", &single).unwrap();
-    let logits = surgery::logits(&model).unwrap().name;
-    let request = Request { logits: &logits, wrt, taps, policy: Policy::Gradient };
+    // A sigmoid at the end is an operator under test here.
+    let output = &model.graph().outputs[0].name;
+    let found = surgery::logits(&model, output);
+    let stepped_back = found.stepped_back_over.is_some_and(|last| last.op == "Softmax");
+    let logits = if stepped_back { found.name } else { output.clone() };
+    let request = Request { logits: &logits, activation: Activation::Softmax, wrt, taps, policy: Policy::Gradient };
     let gradient = differentiate(&model, &observations, &request)?;
     let session = engine().load(&gradient.bytes, None, crate::engine::Effort::Full).unwrap();
     let classes = observations[&logits].shape[1..].iter().product();

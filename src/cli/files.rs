@@ -11,7 +11,6 @@ use crate::export::{ExportError, Format, gif, json, npy, npz, png};
 use crate::look::{Look, View};
 use crate::map::{self, Map};
 use crate::model::preprocess::{Prepared, Preprocess, Rect};
-use crate::network::softmax;
 use crate::paint;
 
 /// Longest side of an animation's frames, in pixels.
@@ -72,23 +71,26 @@ impl Explanation {
             Raw::Input(raw) => raw.clone().into_dyn(),
             Raw::Layer(raw) => raw.clone().into_dyn(),
         };
+        let probabilities = self.report.activation.probabilities(aview1(&attribution.logits));
         let vector = |values: &[f32]| aview1(values).to_owned().into_dyn();
         let mut arrays = vec![
             ("attribution", raw),
             ("map", self.map.values.clone().into_dyn()),
             ("input", self.prepared.input.clone().into_dyn()),
             ("logits", vector(&attribution.logits)),
-            ("probabilities", softmax(aview1(&attribution.logits)).into_dyn()),
         ];
+        arrays.extend(probabilities.map(|all| ("probabilities", all.into_dyn())));
         if let Some(path) = &attribution.path {
             arrays.extend([
                 ("baseline", path.baseline.as_ref().clone().into_dyn()),
                 ("alphas", vector(&path.alphas)),
                 ("weights", vector(&path.weights)),
                 ("path_scores", vector(&path.scores)),
-                ("path_probabilities", vector(&path.probabilities)),
                 ("gradients", path.gradients.as_ref().clone().into_dyn()),
             ]);
+            if !path.probabilities.is_empty() {
+                arrays.push(("path_probabilities", vector(&path.probabilities)));
+            }
         }
         arrays
     }

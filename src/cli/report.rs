@@ -8,6 +8,7 @@ use serde_json::{Map as Object, Value, json};
 use crate::attribution::{Attribution, Completeness, MethodId, Of, Parameters};
 use crate::look::Look;
 use crate::map::{Map, MapState};
+use crate::model::output::Activation;
 use crate::model::settings::Origins;
 use crate::network::{Network, prediction};
 use crate::paint::legend;
@@ -21,8 +22,8 @@ pub struct Row {
     pub label: String,
     /// Its logit.
     pub logit: f32,
-    /// Its softmax probability, 0 to 1.
-    pub probability: f32,
+    /// Its probability, 0 to 1; `null` where the output is no class's score.
+    pub probability: Option<f32>,
 }
 
 /// The class that was explained.
@@ -69,6 +70,8 @@ pub struct Report {
     pub model: String,
     /// The picture.
     pub picture: String,
+    /// What makes probabilities of logits.
+    pub activation: Activation,
     /// The best classes, best first.
     pub predictions: Vec<Row>,
     /// What was explained.
@@ -124,7 +127,7 @@ impl Report {
     pub fn new(network: &Network, subject: &Subject<'_>, top: usize) -> Self {
         let Subject { attribution, map, .. } = *subject;
         let label = |class| network.labels().name(class);
-        let ranked = prediction::ranked(ndarray::aview1(&attribution.logits));
+        let ranked = prediction::ranked(ndarray::aview1(&attribution.logits), network.activation());
         let row = |p: prediction::Prediction| Row {
             index: p.class,
             label: label(p.class),
@@ -140,6 +143,7 @@ impl Report {
         Self {
             model: network.card().name.clone(),
             picture: subject.picture.to_owned(),
+            activation: network.activation(),
             predictions: ranked.into_iter().take(top).map(row).collect(),
             target: Explained {
                 index: target.class,
@@ -185,8 +189,13 @@ impl Report {
         writeln!(text, "{}", self.picture)?;
         let width = self.predictions.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
         for Row { index, label, logit, probability } in &self.predictions {
-            let percent = f64::from(*probability) * 100.0;
-            writeln!(text, "  {index:>5}  {label:width$}  {percent:>6.2} %   logit {logit:>8.3}")?;
+            match probability {
+                Some(p) => {
+                    let percent = f64::from(*p) * 100.0;
+                    writeln!(text, "  {index:>5}  {label:width$}  {percent:>6.2} %   logit {logit:>8.3}")?;
+                }
+                None => writeln!(text, "  {index:>5}  {label:width$}  {logit:>10}")?,
+            }
         }
         writeln!(text, "  {}", self.title())?;
         writeln!(text, "  {}", legend::text(map))?;

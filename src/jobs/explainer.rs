@@ -78,6 +78,7 @@ fn facts(network: &Network) -> Facts {
         layers: network.layers().to_vec(),
         default_layer: network.default_layer(),
         preprocess: network.preprocess().clone(),
+        activation: network.activation(),
         cam,
         device: engine.device().to_owned(),
         runtime: engine.version().to_owned(),
@@ -113,7 +114,7 @@ fn predict(network: &mut Network, picture: &Picture, cancel: &Cancel) -> Result<
     let prepared = network.preprocess().prepare(picture).map_err(failed)?;
     let batch = prepared.input.view().insert_axis(Axis(0)).to_owned();
     let forward = network.forward(&batch, &[], cancel)?;
-    Ok(Outcome::Predicted(Arc::new(Seen::new(prepared, forward.logits.row(0)))))
+    Ok(Outcome::Predicted(Arc::new(Seen::new(prepared, forward.logits.row(0), network.activation()))))
 }
 
 fn explain(

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::output::Activation;
+
 /// Largest side of an input that is accepted, in pixels: one picture of that size is 200 MB.
 pub(super) const MAX_SIDE: usize = 4096;
 
@@ -65,6 +67,9 @@ pub struct OutputCard {
     /// Name of the output tensor with the classes; the first suitable one where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logits: Option<String>,
+    /// What makes probabilities of the logits; by default what the graph ends in, or `softmax`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
     /// Class names in index order.
     #[serde(default)]
     pub labels: Vec<String>,

@@ -3,7 +3,7 @@
 //! Owns recognising the two heads that CAM needs (Zhou et al. 2016): global average pooling and one linear layer, or a
 //! convolution to one map a class and global average pooling. Must not know how maps are drawn.
 
-use ndarray::{Array1, Array2, Ix2};
+use ndarray::{Array1, Array2, Axis, Ix2, concatenate};
 
 use crate::onnx::{Graph, Node, OnnxError};
 
@@ -34,6 +34,21 @@ pub enum Head {
 }
 
 impl Head {
+    /// The head of a network with one logit z a picture, read as the two logits −z and z of no and yes.
+    pub fn for_both_classes(self) -> Self {
+        let both = |half: &Array2<f32>| concatenate![Axis(0), -half, half.view()];
+        match self {
+            Self::GapLinear { features, weights, bias } => {
+                let bias = concatenate![Axis(0), -&bias, bias];
+                Self::GapLinear { features, weights: both(&weights), bias }
+            }
+            Self::ConvGap { maps, .. } => {
+                Self::GapLinear { features: maps, weights: both(&Array2::ones((1, 1))), bias: Array1::zeros(2) }
+            }
+            other => other,
+        }
+    }
+
     /// The tensor that is pooled, if the head is one that CAM knows.
     pub fn features(&self) -> Option<&str> {
         match self {

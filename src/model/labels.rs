@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::near::{near, suggestion};
+use super::output::Activation;
 
 /// The 1000 ImageNet class names (ILSVRC 2012), in index order.
 const IMAGENET: &str = include_str!("../../models/imagenet_labels.txt");
@@ -66,6 +67,15 @@ impl Labels {
         let mut names: Vec<String> = names.into_iter().take(count).collect();
         names.extend((names.len()..count).map(|index| format!("class {index}")));
         Self(names)
+    }
+
+    /// `count` classes, or numbers, that have no names.
+    pub fn unnamed(activation: Activation, count: usize) -> Self {
+        match (activation, count) {
+            (Activation::None, 1) => Self(vec!["output".to_owned()]),
+            (Activation::None, _) => Self((0..count).map(|index| format!("output {index}")).collect()),
+            _ => Self::new([], count),
+        }
     }
 
     /// The ImageNet names for a network with 1000 classes, or 1001 with "background" first; otherwise `None`.

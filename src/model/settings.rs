@@ -10,6 +10,7 @@ use crate::onnx::{DataType, Dim, Graph, Model, ValueInfo};
 
 use super::card::{Card, CardError, Channels, InputCard, MAX_SIDE, OutputCard, Resize};
 use super::labels::{LabelError, Labels};
+use super::output::Activation;
 use super::source::{CardPlace, Opened};
 
 /// Side of the input where neither the network nor a card says: what most ImageNet networks take.
@@ -33,6 +34,8 @@ pub enum Origin {
     Metadata,
     /// The shape of the network's input.
     Input,
+    /// The operator that the network ends in.
+    Ending,
     /// The network has as many classes as ImageNet.
     ImageNet,
     /// Nothing better was known.
@@ -48,6 +51,7 @@ impl fmt::Display for Origin {
             Self::Card(CardPlace::File(path)) => write!(f, "model card {}", path.display()),
             Self::Metadata => f.write_str("metadata of the ONNX file"),
             Self::Input => f.write_str("the network's input"),
+            Self::Ending => f.write_str("the network's last operator"),
             Self::ImageNet => f.write_str("ImageNet habits"),
             Self::Default => f.write_str("default"),
             Self::User => f.write_str("given"),
@@ -72,6 +76,8 @@ pub struct Origins {
     pub pixels: Origin,
     /// Class names.
     pub labels: Origin,
+    /// What makes probabilities of logits.
+    pub activation: Origin,
 }
 
 /// Everything settled about a network's input and output.
@@ -81,6 +87,8 @@ pub struct Settings {
     pub card: Card,
     /// Names of all classes.
     pub labels: Labels,
+    /// What makes probabilities of logits.
+    pub activation: Activation,
     /// Where the settings came from.
     pub origins: Origins,
 }
@@ -176,22 +184,43 @@ fn none(inputs: &[ValueInfo]) -> SettingsError {
     SettingsError::NoImageInput { found }
 }
 
-/// Settles everything about a network with `classes` classes.
+/// What a network gives for a picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores {
+    /// How many numbers.
+    pub count: usize,
+    /// What makes probabilities of them in the network, where it does.
+    pub ends_in: Option<Activation>,
+}
+
+impl Scores {
+    /// Number of classes: a single sigmoid is about two, no and yes.
+    pub fn classes(self, activation: Activation) -> usize {
+        if self.is_yes_or_no(activation) { 2 } else { self.count }
+    }
+
+    /// Whether the only score is that of yes, and the one of no is its negative.
+    pub fn is_yes_or_no(self, activation: Activation) -> bool {
+        self.count == 1 && activation == Activation::Sigmoid
+    }
+}
+
+/// Settles everything about a network with these scores.
 pub fn settle(
     opened: &Opened,
     input: &ImageInput,
-    classes: usize,
+    scores: Scores,
     overrides: &Overrides,
 ) -> Result<Settings, SettingsError> {
+    let (activation, of_activation) = activation(opened, scores);
+    let classes = scores.classes(activation);
     let (mut card, mut origins) = match &opened.card {
         Some((card, place)) => {
             let origin = Origin::Card(place.clone());
-            (
-                card.clone(),
-                Origins { size: origin.clone(), resize: origin.clone(), pixels: origin.clone(), labels: origin },
-            )
+            let [size, resize, pixels, labels] = [0; 4].map(|_| origin.clone());
+            (card.clone(), Origins { size, resize, pixels, labels, activation: of_activation })
         }
-        None => assumed(opened, input, classes),
+        None => assumed(opened, input, classes, of_activation),
     };
     check(&card.input, input)?;
     if let Some(resize) = overrides.resize {
@@ -205,17 +234,26 @@ pub fn settle(
         None if card.output.labels.is_empty() => {
             let imagenet = Labels::imagenet(classes);
             origins.labels = if imagenet.is_some() { Origin::ImageNet } else { Origin::Default };
-            imagenet.unwrap_or_else(|| Labels::new([], classes))
+            imagenet.unwrap_or_else(|| Labels::unnamed(activation, classes))
         }
         None => Labels::new(card.output.labels.iter().cloned(), classes),
     };
     card.output.labels = labels.names().to_vec();
     card.input.check()?;
-    Ok(Settings { card, labels, origins })
+    Ok(Settings { card, labels, activation, origins })
+}
+
+/// What makes probabilities: what the card says, what the network ends in, or softmax over several classes.
+fn activation(opened: &Opened, scores: Scores) -> (Activation, Origin) {
+    let said =
+        opened.card.as_ref().and_then(|(card, place)| Some((card.output.activation?, Origin::Card(place.clone()))));
+    let seen = || scores.ends_in.map(|activation| (activation, Origin::Ending));
+    let usual = if scores.count == 1 { Activation::None } else { Activation::Softmax };
+    said.or_else(seen).unwrap_or((usual, Origin::Default))
 }
 
 /// A card for a network that has none.
-fn assumed(opened: &Opened, input: &ImageInput, classes: usize) -> (Card, Origins) {
+fn assumed(opened: &Opened, input: &ImageInput, classes: usize, activation: Origin) -> (Card, Origins) {
     let [height, width] = input.size(None);
     let imagenet = matches!(classes, 1000 | 1001) && input.channels == 3;
     let plain = InputCard::plain(height, width, if input.channels == 3 { Channels::Rgb } else { Channels::Grey });
@@ -232,7 +270,7 @@ fn assumed(opened: &Opened, input: &ImageInput, classes: usize) -> (Card, Origin
         output: OutputCard::default(),
         provenance: toml::Table::new(),
     };
-    (card, Origins { size, resize: Origin::Default, pixels: of_pixels, labels: Origin::Default })
+    (card, Origins { size, resize: Origin::Default, pixels: of_pixels, labels: Origin::Default, activation })
 }
 
 /// The image metadata that ONNX defines (`Image.BitmapPixelFormat`, `Image.NominalPixelRange`), if the file has them.

@@ -50,6 +50,12 @@ pub enum NetworkError {
         /// Channels, height, width.
         expected: [usize; 3],
     },
+    /// The outputs are no scores of classes.
+    #[error(
+        "this network gives numbers, not probabilities: explain the output itself (--of logit); if it is a classifier \
+         after all, set `activation` under `[output]` in its card"
+    )]
+    NoProbability,
     /// A class that does not exist.
     #[error("there is no class {class}: the network has {classes} classes")]
     NoSuchClass {

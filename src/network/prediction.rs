@@ -1,9 +1,10 @@
-//! From logits to probabilities and an order of classes.
+//! From logits to an order of classes.
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::ArrayView1;
 use serde::Serialize;
 
 use crate::attribution::{Of, Target};
+use crate::model::output::Activation;
 
 /// What the network says about one class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -12,16 +13,8 @@ pub struct Prediction {
     pub class: usize,
     /// Its logit.
     pub logit: f32,
-    /// Its softmax probability, 0..1.
-    pub probability: f32,
-}
-
-/// Softmax, computed in 64 bits and shifted by the largest logit so that it cannot overflow.
-pub fn softmax(logits: ArrayView1<'_, f32>) -> Array1<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exponentials = logits.mapv(|logit| f64::from(logit - largest).exp());
-    let total: f64 = exponentials.sum();
-    exponentials.mapv(|e| (e / total) as f32)
+    /// Its probability, 0..1; `None` where the output is a number and no score of a class.
+    pub probability: Option<f32>,
 }
 
 /// The class with the largest logit; the first of equals.
@@ -31,19 +24,21 @@ pub fn predicted(logits: ArrayView1<'_, f32>) -> usize {
 }
 
 /// All classes, the best first; equals in the order of their indices.
-pub fn ranked(logits: ArrayView1<'_, f32>) -> Vec<Prediction> {
-    let classes = logits.iter().zip(softmax(logits)).enumerate();
+pub fn ranked(logits: ArrayView1<'_, f32>, activation: Activation) -> Vec<Prediction> {
+    let probabilities = activation.probabilities(logits);
+    let probability = |class: usize| probabilities.as_ref().and_then(|all| all.get(class)).copied();
+    let classes = logits.iter().enumerate();
     let mut all: Vec<Prediction> =
-        classes.map(|(class, (logit, probability))| Prediction { class, logit: *logit, probability }).collect();
+        classes.map(|(class, logit)| Prediction { class, logit: *logit, probability: probability(class) }).collect();
     all.sort_by(|a, b| b.logit.total_cmp(&a.logit));
     all
 }
 
-/// The score of a target: its logit or its probability.
-pub fn score(logits: ArrayView1<'_, f32>, target: Target) -> f32 {
+/// The score of a target: its logit or its probability. NaN where there is none.
+pub fn score(logits: ArrayView1<'_, f32>, activation: Activation, target: Target) -> f32 {
     let value = match target.of {
         Of::Logit => logits.get(target.class).copied(),
-        Of::Probability => softmax(logits).get(target.class).copied(),
+        Of::Probability => activation.probabilities(logits).and_then(|all| all.get(target.class).copied()),
     };
     value.unwrap_or(f32::NAN)
 }
@@ -55,17 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn softmax_neither_overflows_nor_loses_its_sum() {
-        let p = softmax(array![1000.0, 999.0, -1000.0].view());
-        assert!((p[0] - 0.731_058_6).abs() < 1e-6 && p[2] == 0.0);
-        assert!((p.sum() - 1.0).abs() < 1e-6);
+    fn the_best_comes_first_and_ties_keep_their_order() {
+        let logits = array![0.0, 2.0, -1.0, 2.0];
+        let order: Vec<usize> = ranked(logits.view(), Activation::Softmax).iter().map(|p| p.class).collect();
+        assert_eq!(order, [1, 3, 0, 2]);
+        assert_eq!(predicted(logits.view()), 1);
     }
 
     #[test]
-    fn the_best_comes_first_and_ties_keep_their_order() {
-        let logits = array![0.0, 2.0, -1.0, 2.0];
-        let order: Vec<usize> = ranked(logits.view()).iter().map(|p| p.class).collect();
-        assert_eq!(order, [1, 3, 0, 2]);
-        assert_eq!(predicted(logits.view()), 1);
+    fn numbers_have_no_probability() {
+        let only = ranked(array![-3.5].view(), Activation::None)[0];
+        assert_eq!((only.logit, only.probability), (-3.5, None));
+        assert!(score(array![-3.5].view(), Activation::None, Target { class: 0, of: Of::Probability }).is_nan());
     }
 }

@@ -6,6 +6,7 @@ use ndarray::{Array2, s};
 
 use crate::autodiff::{self, Observations, Policy, Request};
 use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
+use crate::model::output::Activation;
 use crate::onnx::Model;
 
 use super::NetworkError;
@@ -66,14 +67,14 @@ impl GradientSessions {
         model: &Model,
         engine: &dyn Engine,
         observations: &Observations,
-        logits: &str,
+        (logits, activation): (&str, Activation),
         wrt: &[&str],
         taps: &[&str],
     ) -> Result<&mut GradientSession, NetworkError> {
         let session = match self.0.iter().position(|each| each.serves(wrt, taps)) {
             Some(at) => self.0.remove(at),
             None => {
-                let request = Request { logits, wrt, taps, policy: Policy::Gradient };
+                let request = Request { logits, activation, wrt, taps, policy: Policy::Gradient };
                 let made = autodiff::differentiate(model, observations, &request)?;
                 // The gradient at the input runs at every step of a path; that at layers once a picture.
                 let effort = if taps.is_empty() { Effort::Full } else { Effort::Light };

@@ -5,6 +5,8 @@ use crate::autodiff::Policy;
 use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
 use crate::model::head::Head;
 use crate::model::picture::Picture;
+use crate::model::settings::Overrides;
+use crate::model::source::{Opened, Source};
 use crate::onnx::build::Attr;
 
 fn open(model: Vec<u8>) -> Result<Network, NetworkError> {
@@ -119,6 +121,58 @@ fn a_network_that_is_no_image_classifier_is_refused_by_name() {
     assert!(error.to_string().contains("[n, 7, 16, 16]"), "{error}");
 }
 
+/// The tiny network's trunk under a linear layer with `rows` of its own and then `last`, if anything.
+fn ending(rows: usize, last: &str) -> Network {
+    let mut b = with_input([3, 16, 16]);
+    b.named_floats("conv.weight", sine((8, 3, 3, 3), [0.3, 1.7, 0.3]).view());
+    b.named_floats("fc.weight", sine((rows, 8), [2.0, 2.3, 0.1]).view());
+    b.named_node("Conv", &["x", "conv.weight"], &["conv"], &[]);
+    b.named_node("Relu", &["conv"], &["relu"], &[]);
+    b.named_node("GlobalAveragePool", &["relu"], &["gap"], &[]);
+    b.named_node("Flatten", &["gap"], &["flat"], &[]);
+    b.named_node("Gemm", &["flat", "fc.weight"], &["z"], &[("transB", Attr::Int(1))]);
+    if !last.is_empty() {
+        b.named_node(last, &["z"], &["y"], &[]);
+    }
+    b.output(if last.is_empty() { "z" } else { "y" });
+    open(b.into_model(16)).unwrap()
+}
+
+#[test]
+fn a_single_sigmoid_has_two_classes_of_opposite_sign() {
+    let (mut both, mut number) = (ending(1, "Sigmoid"), ending(1, ""));
+    assert_eq!((both.classes(), both.activation()), (2, Activation::Sigmoid));
+    assert_eq!((number.classes(), number.activation()), (1, Activation::None));
+    let x = pictures(2);
+    let z = number.gradient(&x, &[target(0); 2], At::Input, &Cancel::new()).unwrap();
+    let no = both.gradient(&x, &[target(0); 2], At::Input, &Cancel::new()).unwrap();
+    let yes = both.gradient(&x, &[target(1); 2], At::Input, &Cancel::new()).unwrap();
+    assert_eq!(
+        (no.logits.column(0).to_owned(), no.logits.column(1).to_owned()),
+        (-&z.logits.column(0), z.logits.column(0).to_owned())
+    );
+    assert_eq!((&no.gradients[0], &yes.gradients[0]), (&-&z.gradients[0], &z.gradients[0]));
+    let Head::GapLinear { weights, .. } = both.head() else { panic!("{:?}", both.head()) };
+    assert_eq!(weights.dim(), (2, 8));
+    let of_probability = Target { class: 0, of: Of::Probability };
+    let error = number.gradient(&x, &[of_probability; 2], At::Input, &Cancel::new()).unwrap_err();
+    assert!(matches!(error, NetworkError::NoProbability), "{error}");
+}
+
+#[test]
+fn the_probability_of_a_sigmoid_does_not_hear_of_other_classes() {
+    let mut network = ending(3, "Sigmoid");
+    let x = pictures(1);
+    let logit = network.gradient(&x, &[target(2)], At::Input, &Cancel::new()).unwrap();
+    let of_probability = Target { class: 2, of: Of::Probability };
+    let probability = network.gradient(&x, &[of_probability], At::Input, &Cancel::new()).unwrap();
+    let p = network.activation().probabilities(logit.logits.row(0)).unwrap()[2];
+    let slope = p * (1.0 - p);
+    for (of_p, of_z) in probability.gradients[0].iter().zip(&logit.gradients[0]) {
+        approx::assert_abs_diff_eq!(*of_p, slope * of_z, epsilon = 1e-6);
+    }
+}
+
 /// SqueezeNet with its published weights on a photograph, where both lie beside the project.
 #[test]
 fn squeezenet_sees_a_zebra_in_the_zebra() {
@@ -134,7 +188,7 @@ fn squeezenet_sees_a_zebra_in_the_zebra() {
     let prepared = network.preprocess().prepare(&Picture::open(&photo).unwrap()).unwrap();
     let x = prepared.input.insert_axis(Axis(0));
     let logits = network.forward(&x, &[], &Cancel::new()).unwrap().logits;
-    let best = prediction::ranked(logits.row(0))[0];
+    let best = prediction::ranked(logits.row(0), network.activation())[0];
     assert_eq!((best.class, network.labels().name(best.class).as_str()), (340, "zebra"));
-    approx::assert_abs_diff_eq!(best.probability, 0.999_998, epsilon = 1e-6);
+    approx::assert_abs_diff_eq!(best.probability.unwrap(), 0.999_998, epsilon = 1e-6);
 }

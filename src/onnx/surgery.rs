@@ -7,10 +7,12 @@ use super::{Model, OnnxError};
 
 mod batch;
 mod cut;
+mod logits;
 mod opset;
 
 pub use batch::free_batch;
 pub use cut::cut;
+pub use logits::{Last, LogitsTensor, both_classes, logits};
 pub use opset::raise_opset;
 
 /// Field numbers of the ONNX schema that are followed or written here.
@@ -34,34 +36,6 @@ mod field {
     pub const SHAPE: [u64; 3] = [2, 1, 2];
     pub const SHAPE_DIM: u64 = 1;
     pub const DIM_SYMBOL: u64 = 2;
-}
-
-/// Where the scores before any softmax are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogitsTensor {
-    /// Name of the tensor.
-    pub name: String,
-    /// Name of the final Softmax or LogSoftmax node that was stepped back over, if the model ends in one.
-    pub stepped_back_over: Option<String>,
-}
-
-/// The logits of a classifier: its first output, or what goes into the Softmax that makes it (also where only reshaping
-/// follows the Softmax). `None` where the model has no output.
-pub fn logits(model: &Model) -> Option<LogitsTensor> {
-    let graph = model.graph();
-    let output = graph.outputs.first()?.name.as_str();
-    let mut name = output;
-    while let Some(node) = graph.producer(name) {
-        let input = node.input(0)?;
-        match node.op_type.as_str() {
-            "Softmax" | "LogSoftmax" => {
-                return Some(LogitsTensor { name: input.to_owned(), stepped_back_over: Some(node.name.clone()) });
-            }
-            "Identity" | "Flatten" | "Reshape" | "Squeeze" | "Dropout" => name = input,
-            _ => break,
-        }
-    }
-    Some(LogitsTensor { name: output.to_owned(), stepped_back_over: None })
 }
 
 /// The model with further outputs appended to some of its nodes. Key: index of the node; value: the names to

@@ -65,8 +65,9 @@ fn reads_what_is_there() {
     assert_eq!(graph.consumers("z"), [4]);
     assert_eq!(graph.weights("matrix").unwrap()[[7, 2]], 11.0);
     assert!(graph.depends_on("z", "kernel") && graph.depends_on("z", "x") && !graph.depends_on("maps", "matrix"));
-    let logits = surgery::logits(&model).unwrap();
-    assert_eq!((logits.name.as_str(), logits.stepped_back_over.as_deref()), ("z", Some("p")));
+    let last = surgery::Last { op: "Softmax".to_owned(), node: "p".to_owned() };
+    let expected = surgery::LogitsTensor { name: "z".to_owned(), stepped_back_over: Some(last) };
+    assert_eq!(surgery::logits(&model, "p"), expected);
 }
 
 #[test]

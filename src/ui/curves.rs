@@ -41,14 +41,8 @@ pub fn draw(state: &State, path: &AlphaPath, explained: &Explained, area: Rect, 
     let at = |values: &[(f64, f64)]| values.get(step).map_or(0.0, |(_, value)| *value);
     let difference = explained.attribution.completeness.map_or(0.0, |c| c.difference);
     let complete = if difference == 0.0 { 0.0 } else { at(&running) / difference * 100.0 };
-    let curves = [
+    let mut curves = vec![
         Curve { name: "score", at: numbers::decimal(at(&scores)), values: scores, style: theme.accent },
-        Curve {
-            name: "probability",
-            at: numbers::percent(at(&probabilities) as f32).trim().to_owned(),
-            values: probabilities,
-            style: theme.curve,
-        },
         Curve {
             name: "sum so far",
             at: format!("{} ({complete:.0} %)", numbers::decimal(at(&running))),
@@ -56,6 +50,10 @@ pub fn draw(state: &State, path: &AlphaPath, explained: &Explained, area: Rect, 
             style: theme.good,
         },
     ];
+    if !probabilities.is_empty() {
+        let at = numbers::percent(at(&probabilities) as f32).trim().to_owned();
+        curves.insert(1, Curve { name: "probability", at, values: probabilities, style: theme.curve });
+    }
     let fitting = usize::from(area.height / LEAST).min(curves.len());
     if fitting == 0 {
         return;

@@ -11,6 +11,7 @@ use crate::attribution::{MethodId, Of};
 use crate::jobs::Facts;
 use crate::look::{Blend, View};
 use crate::map::{Map, MapState};
+use crate::model::output::Activation;
 use crate::paint::legend;
 
 /// What is drawn and how: `overlay 60 % · abs-max · clamp 1–99 % · σ 2 · viridis`.
@@ -59,7 +60,11 @@ pub fn figures(state: &State, facts: &Facts, column: &mut Column<'_>) {
     column.section("map");
     column.pair("method", state.method().title(), theme.text);
     if let Some(target) = state.target() {
-        let of = if target.of == Of::Logit { "logit" } else { "probability" };
+        let of = match (facts.activation, target.of) {
+            (Activation::None, _) => "output",
+            (_, Of::Logit) => "logit",
+            (_, Of::Probability) => "probability",
+        };
         let name = facts.labels.name(target.class);
         column.pair("of", &format!("{of} of {}", first_name(&name)), theme.text);
     }

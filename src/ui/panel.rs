@@ -10,6 +10,7 @@ use super::text::first_name;
 use super::{framed, numbers, text, view};
 use crate::app::state::{Load, Model, State};
 use crate::jobs::Facts;
+use crate::model::output::Activation;
 use crate::network::Prediction;
 
 /// Classes that are listed.
@@ -73,9 +74,13 @@ fn predictions(state: &State, facts: &Facts, column: &mut Column<'_>) {
     // The numbers are always there; name and bar share what is left.
     let name_width = (names.iter().map(|n| n.width()).max().unwrap_or(0) as u16).min(width.saturating_sub(26)).max(8);
     let header = column.row();
-    text::right(column.buffer, header, "logit", theme.quiet);
-    let header = Rect { width: header.width.saturating_sub(8), ..header };
-    text::right(column.buffer, header, "probability", theme.quiet);
+    if facts.activation == Activation::None {
+        text::right(column.buffer, header, "output", theme.quiet);
+    } else {
+        text::right(column.buffer, header, "logit", theme.quiet);
+        let header = Rect { width: header.width.saturating_sub(8), ..header };
+        text::right(column.buffer, header, "probability", theme.quiet);
+    }
     for (prediction, name) in shown.into_iter().zip(names) {
         let row = column.row();
         let is_first = seen.ranking.first() == Some(&prediction);
@@ -101,10 +106,11 @@ fn class_row(
     let name_area = Rect { x: row.x + 2, width: name_width, ..row };
     text::left(column.buffer, name_area, name, style);
     text::right(column.buffer, row, &numbers::decimal(f64::from(prediction.logit)), style);
+    let Some(probability) = prediction.probability else { return };
     let row = Rect { width: row.width.saturating_sub(8), ..row };
-    text::right(column.buffer, row, &numbers::percent(prediction.probability), style);
+    text::right(column.buffer, row, &numbers::percent(probability), style);
     let x = name_area.right() + 1;
     let bar = Rect { x, width: row.right().saturating_sub(10).saturating_sub(x), ..row };
-    let length = numbers::bar(f64::from(prediction.probability), usize::from(bar.width));
+    let length = numbers::bar(f64::from(probability), usize::from(bar.width));
     text::left(column.buffer, bar, &length, if is_target { theme.accent } else { theme.quiet });
 }

@@ -55,9 +55,21 @@ impl Studio {
 
 /// The network, serialised.
 pub fn network() -> Vec<u8> {
+    ending_in(|graph| graph.output("logits"))
+}
+
+/// The network with what comes after its tensor `logits`, which is no output yet.
+pub fn ending_in(end: impl FnOnce(&mut GraphBuilder)) -> Vec<u8> {
     let mut graph = GraphBuilder::new("");
     let side = Dim::Fixed(SIDE);
     graph.input("input", DataType::Float, &[Dim::Symbol("batch".into()), Dim::Fixed(3), side.clone(), side]);
+    trunk(&mut graph);
+    end(&mut graph);
+    graph.into_model(17)
+}
+
+/// From the tensor `input` `[batch, 3, h, w]` to `logits`.
+pub fn trunk(graph: &mut GraphBuilder) {
     let kernel = |(out, colour, _, _)| if out == colour { 1.0 / 9.0 } else { -0.5 / 9.0 };
     graph.named_floats("maps.weight", Array4::from_shape_fn((3, 3, 3, 3), kernel).view());
     let pads = [("pads", Attr::Ints(&[1, 1, 1, 1]))];
@@ -69,8 +81,6 @@ pub fn network() -> Vec<u8> {
     graph.named_floats("fc.weight", weights.view());
     graph.named_floats("fc.bias", arr1(&BIAS).view());
     graph.named_node("Gemm", &["flat", "fc.weight", "fc.bias"], &["logits"], &[("transB", Attr::Int(1))]);
-    graph.output("logits");
-    graph.into_model(17)
 }
 
 /// A network without a picture among its inputs.

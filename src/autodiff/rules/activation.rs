@@ -111,11 +111,15 @@ pub(super) fn leaky_relu(backward: &mut Backward, node: &Node, gradient: &str) -
 
 /// y = σ(x): y (1 − y).
 pub(super) fn sigmoid(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let y = node.output();
+    let passed = through_sigmoid(backward, gradient, node.output());
+    backward.send(input(node)?, passed);
+    Ok(())
+}
+
+/// The gradient `g` of a sigmoid's output `y` passed on to its input.
+pub(in super::super) fn through_sigmoid(backward: &mut Backward, g: &str, y: &str) -> String {
     let one = backward.builder.scalar(1.0);
     let rest = backward.emit("Sub", &[&one, y], &[]);
     let slope = backward.emit("Mul", &[y, &rest], &[]);
-    let passed = backward.emit("Mul", &[gradient, &slope], &[]);
-    backward.send(input(node)?, passed);
-    Ok(())
+    backward.emit("Mul", &[g, &slope], &[])
 }

@@ -39,8 +39,8 @@ fn logits_with_trailing_axes_before_a_softmax() {
     b.output("p");
     let bytes = b.into_model(17);
     let model = Model::from_bytes(bytes.clone(), None).unwrap();
-    let logits = surgery::logits(&model).unwrap();
-    assert_eq!((logits.name.as_str(), logits.stepped_back_over), ("z", Some(p)));
+    let logits = surgery::logits(&model, "p");
+    assert_eq!((logits.name.as_str(), logits.stepped_back_over.unwrap().node), ("z", p));
     let x = sine(IxDyn(&[2, 4, 6, 6]), [1.0, 0.37, 0.2]);
     let mut probe = differentiated(&bytes, x.shape(), &["x"], &[]).unwrap();
     let answer = probe.ask(&x, &one_hot(2, 3, 1), &one_hot(2, 3, 9));

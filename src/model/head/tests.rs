@@ -79,3 +79,13 @@ fn the_tiny_networks_heads() {
     let other = head(tiny_b(), &[("relu2", [1, 12, 8, 8]), ("pool2", [1, 12, 4, 4])]);
     assert_eq!(other, Head::Other { description: "Flatten → Gemm → Relu → Gemm".to_owned() });
 }
+
+#[test]
+fn one_logit_becomes_those_of_no_and_yes() {
+    let one = Head::GapLinear { features: "f".to_owned(), weights: array![[1.0, -2.0]], bias: array![0.5] };
+    let Head::GapLinear { weights, bias, .. } = one.for_both_classes() else { panic!() };
+    assert_eq!((weights, bias), (array![[-1.0, 2.0], [1.0, -2.0]], array![-0.5, 0.5]));
+    let map = Head::ConvGap { maps: "m".to_owned(), relu: false };
+    let Head::GapLinear { features, weights, .. } = map.for_both_classes() else { panic!() };
+    assert_eq!((features.as_str(), weights), ("m", array![[-1.0], [1.0]]));
+}

@@ -12,9 +12,13 @@ fn opened(shape: [usize; 3], metadata: &[(&str, &str)]) -> Opened {
     Opened { name: "net".to_owned(), model: Model::from_bytes(bytes, None).unwrap(), card: None }
 }
 
+fn scores(count: usize) -> Scores {
+    Scores { count, ends_in: None }
+}
+
 fn settle_plainly(opened: &Opened, classes: usize) -> Result<Settings, SettingsError> {
     let input = ImageInput::find(opened.model.graph())?;
-    settle(opened, &input, classes, &Overrides::default())
+    settle(opened, &input, scores(classes), &Overrides::default())
 }
 
 #[test]
@@ -50,7 +54,7 @@ fn a_card_goes_before_everything_but_the_user() {
     std::fs::write(&labels, "a\nb\nc").unwrap();
     let overrides = Overrides { labels: Some(labels), resize: Some(Resize::ShortestEdge) };
     let input = ImageInput::find(opened.model.graph()).unwrap();
-    let settled = settle(&opened, &input, 3, &overrides).unwrap();
+    let settled = settle(&opened, &input, scores(3), &overrides).unwrap();
     assert_eq!((settled.labels.names()[2].as_str(), settled.card.input.resize), ("c", Resize::ShortestEdge));
     assert_eq!((settled.origins.labels, settled.origins.resize), (Origin::User, Origin::User));
 }
@@ -71,4 +75,22 @@ fn inputs_that_are_no_pictures_are_listed() {
         let [channels, height, width] = shape;
         assert!(error.contains(&format!("[n, {channels}, {height}, {width}]")), "{error}");
     }
+}
+
+#[test]
+fn probabilities_are_made_as_the_card_says_or_as_the_network_ends() {
+    let mut opened = opened([3, 32, 32], &[]);
+    let settled = |opened: &Opened, count, ends_in| {
+        let input = ImageInput::find(opened.model.graph()).unwrap();
+        let settled = settle(opened, &input, Scores { count, ends_in }, &Overrides::default()).unwrap();
+        (settled.activation, settled.origins.activation, settled.labels.len())
+    };
+    assert_eq!(settled(&opened, 4, None), (Activation::Softmax, Origin::Default, 4));
+    assert_eq!(settled(&opened, 4, Some(Activation::Sigmoid)), (Activation::Sigmoid, Origin::Ending, 4));
+    assert_eq!(settled(&opened, 1, Some(Activation::Sigmoid)), (Activation::Sigmoid, Origin::Ending, 2));
+    assert_eq!(settled(&opened, 1, None), (Activation::None, Origin::Default, 1));
+    let text = "name = 'c'\n[input]\nheight = 32\nwidth = 32\n[output]\nactivation = 'sigmoid'";
+    let place = CardPlace::File("c.toml".into());
+    opened.card = Some((Card::parse(text).unwrap(), place.clone()));
+    assert_eq!(settled(&opened, 1, None), (Activation::Sigmoid, Origin::Card(place), 2));
 }

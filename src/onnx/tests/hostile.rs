@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::autodiff::{Observations, Observed, Policy, Request, differentiate};
 use crate::engine::ElementType;
+use crate::model::output::Activation;
 
 /// Everything that reads a model, on whatever bytes.
 fn read_all(bytes: Vec<u8>) {
@@ -13,7 +14,7 @@ fn read_all(bytes: Vec<u8>) {
     for name in graph.names().map(str::to_owned).collect::<Vec<_>>() {
         let _ = (graph.weights(&name), graph.integers(&name), graph.depends_on("p", &name));
     }
-    let _ = (surgery::logits(&model), surgery::free_batch(&model));
+    let _ = (graph.outputs.first().map(|output| surgery::logits(&model, &output.name)), surgery::free_batch(&model));
     let _ = surgery::raise_opset(&model, 18, &|_| None);
     let shapes: [(&str, &[usize]); 6] = [
         ("x", &[1, 2, 4, 4]),
@@ -27,7 +28,13 @@ fn read_all(bytes: Vec<u8>) {
         |shape: &[usize]| Observed { shape: shape.to_vec(), batch: None, element: ElementType::F32, value: None };
     let observations: Observations = shapes.iter().map(|(name, shape)| ((*name).to_owned(), observed(shape))).collect();
     for (logits, tap) in [("z", "maps"), ("p", "z")] {
-        let request = Request { logits, wrt: &["x", "pooled"], taps: &[tap], policy: Policy::Gradient };
+        let request = Request {
+            logits,
+            activation: Activation::Softmax,
+            wrt: &["x", "pooled"],
+            taps: &[tap],
+            policy: Policy::Gradient,
+        };
         let _ = differentiate(&model, &observations, &request);
     }
 }
