@@ -47,7 +47,9 @@ fn with_python(folder: &TempDir, script: &str) -> String {
     let python = folder.path().join("python3");
     fs::write(
         &python,
-        format!("#!/bin/sh\ncase \"$*\" in *--version*) exit 0;; *download*) ;; *) exit 1;; esac\n{script}\n"),
+        format!(
+            "#!/bin/sh\ncase \"$*\" in *--version*) echo pip 99; exit 0;; *download*) ;; *) exit 1;; esac\n{script}\n"
+        ),
     )
     .unwrap();
     fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();

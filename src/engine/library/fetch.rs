@@ -12,7 +12,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::search::kept;
+use super::search::{answer, kept};
 use super::{Found, Library, LibraryError, check};
 
 /// The version that is fetched.
@@ -59,6 +59,9 @@ fn wheel() -> Option<Wheel> {
 
 /// Commands that run pip, the first that answers is taken.
 const PIPS: [&[&str]; 4] = [&["python3", "-m", "pip"], &["pip3"], &["pip"], &["uv", "tool", "run", "pip"]];
+
+/// How long one of them may take to say its version: `uv` fetches pip first.
+const PIP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fetches the pinned library into lensor's data folder. Several processes may do so at once: one fetches, the others
 /// wait for it. Interrupted at any point it leaves no half library; what it leaves is cleared by the next fetch.
@@ -193,8 +196,7 @@ impl Drop for Stopped {
 
 fn answers(pip: &[&str]) -> bool {
     let mut command = Command::new(pip[0]);
-    command.args(&pip[1..]).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    answer(command.args(&pip[1..]).arg("--version"), PIP_PATIENCE).is_some()
 }
 
 /// Bytes of all files under a folder. Files that vanish meanwhile count nothing.

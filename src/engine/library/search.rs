@@ -1,11 +1,21 @@
 //! The places where an ONNX Runtime library may lie, in order. Must not know what makes a file usable.
 
 use std::env;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use super::{Found, Library, LibraryError, Search, check};
 use crate::config::paths;
+
+/// How long `python3` may take to say where its packages are; a hanging one must not hang lensor.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most bytes of its answer that are read.
+const LONGEST_ANSWER: u64 = 1 << 16;
 
 /// One place that was looked at.
 #[derive(Debug)]
@@ -87,9 +97,31 @@ fn python_package() -> Option<PathBuf> {
     // An empty entry stands for the working directory, from which nothing is to be run.
     let code = "import sys; sys.path = [p for p in sys.path if p]; import importlib.util; \
                 print(importlib.util.find_spec('onnxruntime').submodule_search_locations[0])";
-    let output = Command::new("python3").args(["-c", code]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let package = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    output.status.success().then(|| Path::new(&package).join("capi"))
+    let package = answer(Command::new("python3").args(["-c", code]), PATIENCE)?;
+    Some(Path::new(package.trim()).join("capi"))
+}
+
+/// What a command prints to stdout, or `None` where it prints nothing, cannot be started or has not finished in time; it
+/// is then stopped.
+pub(super) fn answer(command: &mut Command, patience: Duration) -> Option<String> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let stdout = child.stdout.take()?;
+    let (send, receive) = mpsc::channel();
+    // A thread of its own, because what the command started may hold the pipe open for longer than the command lives.
+    thread::spawn(move || {
+        let mut text = String::new();
+        let read = stdout.take(LONGEST_ANSWER).read_to_string(&mut text);
+        // Nobody waits any more where it took too long.
+        let _ = send.send(read.is_ok().then_some(text));
+    });
+    let text = receive.recv_timeout(patience);
+    if text.is_err() {
+        tracing::warn!(?command, ?patience, "no answer in time");
+    }
+    // Where it has ended already there is nothing to stop.
+    let _ = child.kill();
+    let _ = child.wait();
+    text.ok().flatten().filter(|text| !text.trim().is_empty())
 }
 
 fn system_folders() -> Vec<PathBuf> {
@@ -113,4 +145,25 @@ fn in_folder(folder: &Path, place: Found) -> Option<Result<Library, LibraryError
     let newness =
         |library: &Result<Library, _>| library.as_ref().ok().map(|found: &Library| check::numbers(&found.version));
     files.into_iter().map(|path| library(path, place)).max_by_key(newness)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, patience: Duration) -> Option<String> {
+        answer(Command::new("sh").args(["-c", script]), patience)
+    }
+
+    #[test]
+    fn a_command_that_does_not_answer_in_time_is_given_up() {
+        let moment = Duration::from_millis(50);
+        assert_eq!(shell("exec sleep 600", moment), None, "it hangs");
+        assert_eq!(shell("sleep 3 & echo there", moment), None, "what it started holds the pipe open");
+        assert_eq!(shell("while :; do :; done", moment), None, "it works for ever");
+        assert_eq!(shell("echo there", PATIENCE).as_deref(), Some("there\n"));
+        assert_eq!(shell("while :; do echo x; done", PATIENCE).map(|text| text.len()), Some(LONGEST_ANSWER as usize));
+        assert_eq!(shell("exit 1", PATIENCE), None);
+        assert_eq!(answer(&mut Command::new("no such command"), PATIENCE), None);
+    }
 }
