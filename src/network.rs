@@ -17,7 +17,7 @@ use crate::model::layers::{self, Layer};
 use crate::model::output::Activation;
 use crate::model::preprocess::Preprocess;
 use crate::model::settings::{ImageInput, Origins};
-use crate::onnx::Model;
+use crate::onnx::{Graph, Model};
 
 mod batch;
 mod error;
@@ -93,6 +93,16 @@ impl Network {
     /// Where its settings came from.
     pub fn origins(&self) -> &Origins {
         &self.origins
+    }
+
+    /// The graph, with its batch axis free.
+    pub fn graph(&self) -> &Graph {
+        self.model.graph()
+    }
+
+    /// Name of the tensor that takes the pictures.
+    pub fn input(&self) -> &str {
+        &self.input.name
     }
 
     /// Names of the classes.

@@ -55,6 +55,8 @@ pub fn facts() -> Facts {
         kind: *kind,
         op: "Conv 3×3".to_owned(),
         tensor: (*name).to_owned(),
+        made: (*name).to_owned(),
+        pre_activation: None,
         parameters: 10,
         channels: 8,
         height: *side,

@@ -62,6 +62,8 @@ mod tests {
             kind: Kind::Conv,
             op: "Conv 3×3".to_owned(),
             tensor: "relu1".to_owned(),
+            made: "relu1".to_owned(),
+            pre_activation: None,
             parameters: 0,
             channels: 8,
             height: 4,

@@ -41,6 +41,10 @@ pub struct Layer {
     pub op: String,
     /// The tensor with its feature maps `[batch, channels, height, width]`, after the activation.
     pub tensor: String,
+    /// The tensor that the operator itself makes, before normalisation and activation.
+    pub made: String,
+    /// The tensor before the activation, of the same shape as [`Layer::tensor`]; `None` where there is no activation.
+    pub pre_activation: Option<String>,
     /// Number of weights and biases of the operator itself.
     pub parameters: usize,
     /// Number of feature maps.
@@ -107,19 +111,21 @@ pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) ->
         }
         from_picture.extend(node.outputs.iter().map(String::as_str));
         let moving = node.inputs.iter().filter(|name| from_picture.contains(name.as_str())).count();
-        let (kind, tensor) = match node.op_type.as_str() {
+        let as_made = Settled { tensor: node.output(), pre_activation: None };
+        let (kind, settled) = match node.op_type.as_str() {
             "Conv" => (Kind::Conv, settle(graph, node.output(), true)),
             "Add" | "Sum" if moving > 1 => (Kind::Block, settle(graph, node.output(), false)),
-            "Concat" if moving > 1 && node.attr_int("axis") == Some(1) => (Kind::Concat, node.output()),
-            "MaxPool" | "AveragePool" => (Kind::Pool, node.output()),
+            "Concat" if moving > 1 && node.attr_int("axis") == Some(1) => (Kind::Concat, as_made),
+            "MaxPool" | "AveragePool" => (Kind::Pool, as_made),
             _ => continue,
         };
-        layers.push((made_at(graph, tensor), layer(graph, node, kind, tensor)));
+        layers.push((made_at(graph, settled.tensor), layer(graph, node, kind, settled)));
     }
     if let Some(tensor) = features.filter(|tensor| !layers.iter().any(|(_, layer)| layer.tensor == *tensor))
         && let Some(node) = graph.producer(tensor)
     {
-        layers.push((node.index, layer(graph, node, Kind::Features, tensor)));
+        let pre_activation = ACTIVATIONS.contains(&node.op_type.as_str()).then(|| node.input(0)).flatten();
+        layers.push((node.index, layer(graph, node, Kind::Features, Settled { tensor, pre_activation })));
     }
     layers.sort_by_key(|(made, _)| *made);
     let mut layers: Vec<Layer> = layers.into_iter().map(|(_, layer)| layer).collect();
@@ -154,13 +160,25 @@ fn used_by(graph: &Graph, tensor: &str) -> HashSet<usize> {
     used
 }
 
-fn layer(graph: &Graph, node: &Node, kind: Kind, tensor: &str) -> Layer {
+fn layer(graph: &Graph, node: &Node, kind: Kind, settled: Settled<'_>) -> Layer {
     let parameters = match kind {
         Kind::Conv => node.inputs.iter().skip(1).filter_map(|name| graph.constant(name)).map(elements).sum(),
         _ => 0,
     };
     let (name, op) = (naming::name(graph, node, kind), describe(node));
-    Layer { index: 0, name, kind, op, tensor: tensor.to_owned(), parameters, channels: 0, height: 0, width: 0 }
+    Layer {
+        index: 0,
+        name,
+        kind,
+        op,
+        tensor: settled.tensor.to_owned(),
+        made: node.output().to_owned(),
+        pre_activation: settled.pre_activation.map(str::to_owned),
+        parameters,
+        channels: 0,
+        height: 0,
+        width: 0,
+    }
 }
 
 fn elements(tensor: &crate::onnx::proto::TensorProto) -> usize {
@@ -187,31 +205,46 @@ fn made_at(graph: &Graph, tensor: &str) -> usize {
     graph.producer(tensor).map_or(0, |node| node.index)
 }
 
+/// Where a feature map ends up.
+struct Settled<'a> {
+    tensor: &'a str,
+    /// Before the first activation on the way.
+    pre_activation: Option<&'a str>,
+}
+
 /// Follows a feature map through what is done to its values one by one: bias and scale, an activation, and
 /// `normalised` also batch normalisation.
-fn settle<'a>(graph: &'a Graph, tensor: &'a str, normalised: bool) -> &'a str {
-    let mut tensor = tensor;
+fn settle<'a>(graph: &'a Graph, tensor: &'a str, normalised: bool) -> Settled<'a> {
+    let mut settled = Settled { tensor, pre_activation: None };
     loop {
+        let tensor = settled.tensor;
         let users: Vec<&Node> = graph.consumers(tensor).iter().filter_map(|index| graph.nodes.get(*index)).collect();
-        let next = match users.as_slice() {
+        let (next, activates) = match users.as_slice() {
             [only] => match only.op_type.as_str() {
-                "BatchNormalization" if normalised => only.input(0) == Some(tensor),
-                "Add" | "Mul" | "Sub" | "Div" if normalised => {
-                    only.inputs.iter().all(|name| name == tensor || graph.is_constant(name))
+                "BatchNormalization" if normalised && only.input(0) == Some(tensor) => (*only, false),
+                "Add" | "Mul" | "Sub" | "Div"
+                    if normalised && only.inputs.iter().all(|name| name == tensor || graph.is_constant(name)) =>
+                {
+                    (*only, false)
                 }
-                op => ACTIVATIONS.contains(&op),
-            }
-            .then_some(*only),
+                op if ACTIVATIONS.contains(&op) => (*only, true),
+                _ => return settled,
+            },
             // x · sigmoid(x): SiLU, and hard swish likewise.
-            [gate, product] if product.op_type == "Mul" && ACTIVATIONS.contains(&gate.op_type.as_str()) => {
-                product.inputs.iter().any(|name| name == gate.output()).then_some(*product)
+            [gate, product]
+                if product.op_type == "Mul"
+                    && ACTIVATIONS.contains(&gate.op_type.as_str())
+                    && product.inputs.iter().any(|name| name == gate.output()) =>
+            {
+                (*product, true)
             }
-            _ => None,
+            _ => return settled,
         };
-        match next {
-            Some(node) if !node.output().is_empty() => tensor = node.output(),
-            _ => return tensor,
+        if next.output().is_empty() {
+            return settled;
         }
+        let pre_activation = settled.pre_activation.or(activates.then_some(tensor));
+        settled = Settled { tensor: next.output(), pre_activation };
     }
 }
 

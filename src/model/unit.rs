@@ -93,6 +93,8 @@ mod tests {
             kind: Kind::Conv,
             op: "Conv 3×3".to_owned(),
             tensor: name.to_owned(),
+            made: name.to_owned(),
+            pre_activation: None,
             parameters: 0,
             channels: 4 * (index + 1),
             height: 8,

@@ -7,7 +7,10 @@ const SAME: [(&str, Attr); 2] = [("kernel_shape", Attr::Ints(&[3, 3])), ("pads",
 
 fn found(builder: GraphBuilder, features: Option<&str>) -> Vec<(String, Kind, String)> {
     let model = Model::from_bytes(builder.into_model(17), None).unwrap();
-    let layers = find(model.graph(), "x", "y", features);
+    triples(find(model.graph(), "x", "y", features))
+}
+
+fn triples(layers: Vec<Layer>) -> Vec<(String, Kind, String)> {
     layers.into_iter().map(|layer| (layer.name, layer.kind, layer.tensor)).collect()
 }
 
@@ -61,6 +64,10 @@ fn activations_of_several_shapes_are_followed_and_side_branches_left_out() {
     conv(&mut b, "aux", "aux.weight", "silu");
     b.output("y");
     b.output("aux");
+    let model = Model::from_bytes(b.into_model(17), None).unwrap();
+    let layers = find(model.graph(), "x", "y", None);
+    let stem = (layers[0].made.as_str(), layers[0].pre_activation.as_deref());
+    assert_eq!((stem, &layers[1].pre_activation), (("c1", Some("c1")), &None));
     let expected = [
         triple("stem", Kind::Conv, "silu"),
         triple("fire.expand1", Kind::Conv, "left"),
@@ -68,7 +75,7 @@ fn activations_of_several_shapes_are_followed_and_side_branches_left_out() {
         triple("fire", Kind::Concat, "cat"),
         triple("maxpool", Kind::Pool, "y"),
     ];
-    assert_eq!(found(b, None), expected);
+    assert_eq!(triples(layers), expected);
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! What is inside a network: filters, feature maps.
+//!
+//! Asks the network and returns arrays with their figures. Must not know about colours, terminals or files.
+
+pub mod convolution;
+pub mod feature_maps;
+pub mod filters;

@@ -1,0 +1,223 @@
+//! The feature maps that a layer makes of a picture, and what can be said of each in a figure.
+//!
+//! Owns the figures, the orders in which maps are looked at, and when a channel is dead. Must not know how they are drawn.
+
+use ndarray::{Array2, Array3, ArrayView2, Axis, Zip};
+use serde::Serialize;
+
+use crate::choice::choice;
+use crate::engine::Cancel;
+use crate::network::{Network, NetworkError};
+
+choice! {
+    /// Order of feature maps.
+    pub enum Order {
+        /// As the layer has them.
+        Index = "index",
+        /// Highest mean first.
+        Mean = "mean",
+        /// Highest maximum first.
+        Max = "max",
+        /// Most zeros first.
+        Zeros = "zeros",
+        /// Most alike to one of them first, by the cosine of the angle between them.
+        Similarity = "similarity",
+    }
+}
+
+/// A feature map in figures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Average over all positions.
+    pub mean: f32,
+    /// Highest value.
+    pub max: f32,
+    /// Lowest value.
+    pub min: f32,
+    /// Share of positions that are exactly zero, 0 to 1.
+    pub zeros: f32,
+    /// Row and column of the highest value; the first of equals.
+    pub position: (usize, usize),
+}
+
+impl Figures {
+    fn of(map: ArrayView2<'_, f32>) -> Self {
+        let (mut sum, mut zeros) = (0.0, 0usize);
+        let (mut max, mut min, mut position) = (f32::NEG_INFINITY, f32::INFINITY, (0, 0));
+        for (place, value) in map.indexed_iter() {
+            sum += f64::from(*value);
+            zeros += usize::from(*value == 0.0);
+            min = min.min(*value);
+            if *value > max {
+                (max, position) = (*value, place);
+            }
+        }
+        let count = map.len().max(1);
+        Self { mean: (sum / count as f64) as f32, max, min, zeros: zeros as f32 / count as f32, position }
+    }
+
+    /// Whether the channel said nothing at all: every position is zero.
+    pub fn is_silent(&self) -> bool {
+        self.max == 0.0 && self.min == 0.0
+    }
+}
+
+/// The feature maps of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureMaps {
+    /// `[channels, height, width]`.
+    pub maps: Array3<f32>,
+    /// Figures of each.
+    pub figures: Vec<Figures>,
+}
+
+impl FeatureMaps {
+    /// Feature maps with their figures.
+    pub fn new(maps: Array3<f32>) -> Self {
+        let figures = maps.outer_iter().map(Figures::of).collect();
+        Self { maps, figures }
+    }
+
+    /// Number of maps.
+    pub fn count(&self) -> usize {
+        self.figures.len()
+    }
+
+    /// One of them, `[height, width]`.
+    pub fn map(&self, channel: usize) -> ArrayView2<'_, f32> {
+        self.maps.index_axis(Axis(0), channel)
+    }
+
+    /// Channels that said nothing.
+    pub fn silent(&self) -> usize {
+        self.figures.iter().filter(|figures| figures.is_silent()).count()
+    }
+
+    /// Lowest and highest value of all.
+    pub fn range(&self) -> (f32, f32) {
+        let fold = |(low, high): (f32, f32), figures: &Figures| (low.min(figures.min), high.max(figures.max));
+        self.figures.iter().fold((f32::INFINITY, f32::NEG_INFINITY), fold)
+    }
+
+    /// Cosine of the angle between two maps, −1 to 1; 0 where one of them is all zero.
+    pub fn similarity(&self, one: usize, other: usize) -> f32 {
+        let sum = |sum: f64, a: &f32, b: &f32| sum + f64::from(*a) * f64::from(*b);
+        let dot = |a: usize, b: usize| Zip::from(self.map(a)).and(self.map(b)).fold(0.0, sum);
+        let lengths = (dot(one, one) * dot(other, other)).sqrt();
+        if lengths > 0.0 { (dot(one, other) / lengths) as f32 } else { 0.0 }
+    }
+
+    /// All channels in an order; `beside` is the one that [`Order::Similarity`] compares with. Equals stay in the order of
+    /// their indices.
+    pub fn order(&self, order: Order, beside: usize) -> Vec<usize> {
+        let mut channels: Vec<usize> = (0..self.count()).collect();
+        let keys: Vec<f32> = match order {
+            Order::Index => return channels,
+            Order::Mean => self.figures.iter().map(|figures| figures.mean).collect(),
+            Order::Max => self.figures.iter().map(|figures| figures.max).collect(),
+            Order::Zeros => self.figures.iter().map(|figures| figures.zeros).collect(),
+            Order::Similarity => {
+                let beside = beside.min(self.count().saturating_sub(1));
+                // A map is most alike to itself, also where it is all zero.
+                let with = |channel| if channel == beside { f32::MAX } else { self.similarity(beside, channel) };
+                channels.iter().map(|channel| with(*channel)).collect()
+            }
+        };
+        channels.sort_by(|a, b| keys[*b].total_cmp(&keys[*a]));
+        channels
+    }
+}
+
+/// The feature maps that a layer makes of a prepared picture `[C, H, W]`.
+pub fn of(
+    network: &mut Network,
+    input: &Array3<f32>,
+    layer: usize,
+    cancel: &Cancel,
+) -> Result<FeatureMaps, NetworkError> {
+    let batch = input.view().insert_axis(Axis(0)).to_owned();
+    let forward = network.forward(&batch, &[layer], cancel)?;
+    let maps = forward.activations.into_iter().next().unwrap_or_default();
+    Ok(FeatureMaps::new(if maps.is_empty() { Array3::default((0, 0, 0)) } else { maps.index_axis_move(Axis(0), 0) }))
+}
+
+/// Bytes of feature maps that are held at once while all layers are looked at.
+const AT_ONCE: usize = 128 << 20;
+
+/// One look at every layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Census {
+    /// For each layer, whether each of its channels said anything.
+    pub alive: Vec<Vec<bool>>,
+    /// For each layer, the mean over its channels, `[height, width]`: where it is busy.
+    pub busy: Vec<Array2<f32>>,
+}
+
+/// Looks at every layer for a prepared picture `[C, H, W]`; `tell` hears how many layers are done.
+pub fn census(
+    network: &mut Network,
+    input: &Array3<f32>,
+    cancel: &Cancel,
+    tell: &mut dyn FnMut(usize),
+) -> Result<Census, NetworkError> {
+    let batch = input.view().insert_axis(Axis(0)).to_owned();
+    let sizes: Vec<usize> =
+        network.layers().iter().map(|l| l.channels * l.height * l.width * size_of::<f32>()).collect();
+    let mut census = Census { alive: Vec::new(), busy: Vec::new() };
+    while census.busy.len() < sizes.len() {
+        let (first, mut bytes) = (census.busy.len(), 0);
+        let fits = |size: &&usize| {
+            bytes += **size;
+            bytes <= AT_ONCE
+        };
+        let count = sizes[first..].iter().take_while(fits).count().max(1);
+        let layers: Vec<usize> = (first..first + count).collect();
+        for maps in network.forward(&batch, &layers, cancel)?.activations {
+            let maps = maps.index_axis_move(Axis(0), 0);
+            census.alive.push(maps.outer_iter().map(|map| map.iter().any(|value| *value != 0.0)).collect());
+            census.busy.push(maps.mean_axis(Axis(0)).unwrap_or_default());
+        }
+        tell(census.busy.len());
+    }
+    Ok(census)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn maps() -> FeatureMaps {
+        FeatureMaps::new(array![
+            [[0.0, 0.0], [0.0, 0.0]],
+            [[1.0, 0.0], [0.0, 3.0]],
+            [[2.0, 2.0], [2.0, 2.0]],
+            [[2.0, 0.0], [0.0, 6.0]],
+            [[-1.0, 0.0], [0.0, -3.0]]
+        ])
+    }
+
+    #[test]
+    fn figures_are_read_off_each_map() {
+        let maps = maps();
+        let expected = Figures { mean: 1.0, max: 3.0, min: 0.0, zeros: 0.5, position: (1, 1) };
+        assert_eq!(maps.figures[1], expected);
+        assert_eq!((maps.silent(), maps.range()), (1, (-3.0, 6.0)));
+        assert!(maps.figures[0].is_silent() && !maps.figures[4].is_silent());
+    }
+
+    #[test]
+    fn orders_keep_equals_by_index_and_likeness_is_of_direction() {
+        let maps = maps();
+        assert_eq!(maps.order(Order::Index, 3), [0, 1, 2, 3, 4]);
+        assert_eq!(maps.order(Order::Mean, 0), [2, 3, 1, 0, 4]);
+        assert_eq!(maps.order(Order::Max, 0), [3, 1, 2, 0, 4]);
+        assert_eq!(maps.order(Order::Zeros, 0), [0, 1, 3, 4, 2]);
+        approx::assert_abs_diff_eq!(maps.similarity(1, 3), 1.0, epsilon = 1e-6);
+        approx::assert_abs_diff_eq!(maps.similarity(1, 4), -1.0, epsilon = 1e-6);
+        approx::assert_abs_diff_eq!(maps.similarity(1, 2), 8.0 / (10f32.sqrt() * 4.0), epsilon = 1e-6);
+        assert_eq!(maps.order(Order::Similarity, 1), [1, 3, 2, 0, 4]);
+        assert_eq!(maps.order(Order::Similarity, 0)[0], 0);
+    }
+}
