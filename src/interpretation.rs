@@ -1,7 +1,8 @@
-//! What is inside a network: filters, feature maps.
+//! What is inside a network: filters, feature maps, the pictures that excite a unit most.
 //!
 //! Asks the network and returns arrays with their figures. Must not know about colours, terminals or files.
 
 pub mod convolution;
 pub mod feature_maps;
 pub mod filters;
+pub mod maximization;

@@ -29,7 +29,7 @@
 //! | [`model`] | card, settings and where they come from, labels, pictures, preprocessing, layers, head |
 //! | [`network`] | forward, activations and gradients of batches, in sessions made when they are needed |
 //! | [`attribution`] | one method a file; [`blur`] is shared with [`map`] |
-//! | [`interpretation`] | what is inside: filters, feature maps |
+//! | [`interpretation`] | what is inside: filters, feature maps, activation maximisation |
 //! | [`look`] | every setting of appearance; [`choice`] gives each its names |
 //! | [`map`], [`paint`], [`export`] | array → map → pixels → files |
 //! | [`jobs`] | the engine thread, the painters, the cache |

@@ -10,7 +10,6 @@ use crate::network::observe::observe;
 mod golden;
 mod paths;
 mod pullback;
-mod quantized;
 mod reference;
 
 /// A gradient model, loaded.
