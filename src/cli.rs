@@ -28,7 +28,9 @@ mod bar;
 mod completions;
 mod doctor;
 mod explain;
+mod features;
 mod files;
+mod filters;
 mod inline;
 mod interrupt;
 mod layers;
@@ -39,6 +41,7 @@ pub mod progress;
 mod question;
 mod report;
 mod runtime;
+mod sheet;
 mod task;
 mod ui;
 pub mod unit;
@@ -65,6 +68,8 @@ struct Cli {
 enum Command {
     Explain(Box<explain::Explain>),
     Layers(layers::Layers),
+    Filters(filters::Filters),
+    Features(Box<features::Features>),
     Models(models::Models),
     Runtime(runtime::Runtime),
     Doctor(doctor::Doctor),
@@ -219,6 +224,8 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
     match command {
         Command::Explain(args) => explain::run(&args, &context),
         Command::Layers(args) => layers::run(&args, &context),
+        Command::Filters(args) => filters::run(&args, &context),
+        Command::Features(args) => features::run(&args, &context),
         Command::Models(args) => models::run(&args),
         Command::Runtime(args) => runtime::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),

@@ -21,6 +21,7 @@ pub mod cache;
 pub mod explainer;
 pub mod painter;
 pub mod progress;
+pub mod sheet;
 pub mod subject;
 pub mod worker;
 

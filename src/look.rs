@@ -102,6 +102,16 @@ choice! {
     }
 }
 
+choice! {
+    /// Between which values the colours of a tile among others run.
+    pub enum Contrast {
+        /// Its own extremes: the pattern of each can be seen.
+        Each = "each",
+        /// The extremes of all: tiles can be compared.
+        Shared = "shared",
+    }
+}
+
 /// How a raw attribution is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Look {

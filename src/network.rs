@@ -26,6 +26,7 @@ mod open;
 pub mod prediction;
 mod pullback;
 mod sessions;
+mod values;
 
 pub use error::NetworkError;
 pub use prediction::Prediction;
@@ -33,6 +34,7 @@ pub use pullback::LayerGradients;
 
 use pullback::PullbackSessions;
 use sessions::GradientSessions;
+use values::ValueSessions;
 
 /// What the network says to a batch of pictures.
 #[derive(Clone, Debug)]
@@ -80,6 +82,7 @@ pub struct Network {
     forward: Box<dyn Session>,
     gradients: GradientSessions,
     pullbacks: PullbackSessions,
+    values: ValueSessions,
     observations: Option<Observations>,
     one_by_one: bool,
 }

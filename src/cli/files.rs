@@ -46,7 +46,10 @@ impl Explanation {
     fn write_one(&self, path: &Path, format: Format, preprocess: &Preprocess) -> Result<(), ExportError> {
         match (format, &self.attribution.path) {
             (Format::Png, _) => png::write(path, &self.painted(), &self.notes()),
-            (Format::Npy, _) => npy::write(path, &self.attribution.raw),
+            (Format::Npy, _) => match &self.attribution.raw {
+                Raw::Input(attribution) => npy::write(path, attribution.view()),
+                Raw::Layer(map) => npy::write(path, map.view()),
+            },
             (Format::Npz, _) => npz::write(path, &self.arrays(), &self.report),
             (Format::Json, _) => json::write(path, &self.report),
             (Format::Gif, Some(alphas)) => gif::write(path, self.frames(alphas, preprocess), FRAME_TIME),

@@ -80,7 +80,7 @@ mod tests {
         let forward = network.forward(&x, &[layer, before.unwrap_or(layer)], &Cancel::new()).unwrap();
         let input = if before.is_some() { &forward.activations[1] } else { &x };
         let filters = filters::of(network, layer).unwrap();
-        assert_eq!(filters.of_picture, before.is_none());
+        assert_eq!(filters.colours.is_some(), before.is_none() && filters.groups == 1);
         for ((_, filter, row, column), expected) in forward.activations[0].indexed_iter() {
             let product = filters.product(input.index_axis(Axis(0), 0), filter, (row, column));
             approx::assert_abs_diff_eq!(product.value.max(0.0), *expected, epsilon = 1e-5);

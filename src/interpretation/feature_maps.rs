@@ -2,11 +2,12 @@
 //!
 //! Owns the figures, the orders in which maps are looked at, and when a channel is dead. Must not know how they are drawn.
 
-use ndarray::{Array2, Array3, ArrayView2, Axis, Zip};
+use ndarray::{Array2, Array3, Array4, ArrayView2, Axis, Zip};
 use serde::Serialize;
 
 use crate::choice::choice;
 use crate::engine::Cancel;
+use crate::model::layers;
 use crate::network::{Network, NetworkError};
 
 choice! {
@@ -128,17 +129,33 @@ impl FeatureMaps {
     }
 }
 
+/// On which side of its activation a layer is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Before: also what the activation cuts off. The same as after where a layer has none.
+    Before,
+    /// After: what the next layer sees.
+    #[default]
+    After,
+}
+
 /// The feature maps that a layer makes of a prepared picture `[C, H, W]`.
 pub fn of(
     network: &mut Network,
     input: &Array3<f32>,
     layer: usize,
+    side: Side,
     cancel: &Cancel,
 ) -> Result<FeatureMaps, NetworkError> {
     let batch = input.view().insert_axis(Axis(0)).to_owned();
-    let forward = network.forward(&batch, &[layer], cancel)?;
-    let maps = forward.activations.into_iter().next().unwrap_or_default();
-    Ok(FeatureMaps::new(if maps.is_empty() { Array3::default((0, 0, 0)) } else { maps.index_axis_move(Axis(0), 0) }))
+    let of = network.layers().get(layer).ok_or_else(|| layers::unknown(&layer.to_string(), network.layers()))?;
+    let maps = match of.pre_activation.clone().filter(|_| side == Side::Before) {
+        Some(tensor) => network.values(&batch, &[&tensor], cancel)?.pop(),
+        None => network.forward(&batch, &[layer], cancel)?.activations.pop(),
+    };
+    let maps = maps.unwrap_or_else(|| Array4::default((1, 0, 0, 0)));
+    Ok(FeatureMaps::new(maps.index_axis_move(Axis(0), 0)))
 }
 
 /// Bytes of feature maps that are held at once while all layers are looked at.
@@ -187,6 +204,10 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::fixtures::{engine, sine, tiny_a};
+    use crate::model::settings::Overrides;
+    use crate::model::source::Opened;
+    use crate::onnx::Model;
 
     fn maps() -> FeatureMaps {
         FeatureMaps::new(array![
@@ -205,6 +226,27 @@ mod tests {
         assert_eq!(maps.figures[1], expected);
         assert_eq!((maps.silent(), maps.range()), (1, (-3.0, 6.0)));
         assert!(maps.figures[0].is_silent() && !maps.figures[4].is_silent());
+    }
+
+    #[test]
+    fn before_its_activation_a_layer_has_what_is_cut_off_after_it() {
+        let model = Model::from_bytes(tiny_a(), None).unwrap();
+        let opened = Opened { name: "tiny".to_owned(), model, card: None };
+        let mut network = Network::load(opened, engine(), &Overrides::default()).unwrap();
+        let x = sine((3, 16, 16), [1.0, 0.37, 0.2]);
+        let mut maps = |layer, side| of(&mut network, &x, layer, side, &Cancel::new()).unwrap();
+        let (before, after) = (maps(2, Side::Before), maps(2, Side::After));
+        assert!(before.range().0 < 0.0);
+        assert_eq!(before.maps.mapv(|value| value.max(0.0)), after.maps);
+        assert_eq!(maps(1, Side::Before), maps(1, Side::After), "a pool has no activation");
+        let census = census(&mut network, &x, &Cancel::new(), &mut |_| {}).unwrap();
+        let silent: Vec<bool> = after.figures.iter().map(|figures| !figures.is_silent()).collect();
+        assert_eq!((census.alive.len(), &census.alive[2]), (3, &silent));
+        approx::assert_abs_diff_eq!(
+            census.busy[2][[3, 4]],
+            after.maps.mean_axis(Axis(0)).unwrap()[[3, 4]],
+            epsilon = 1e-6
+        );
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub struct Filters {
     pub pads: [usize; 2],
     /// The tensor that they are slid over.
     pub input: String,
-    /// Whether that tensor is the prepared picture, so that three inputs are colours.
-    pub of_picture: bool,
+    /// Where they are slid over a picture in colours: which inputs are red, green and blue.
+    pub colours: Option<[usize; 3]>,
 }
 
 /// Why a layer has no filters to look at.
@@ -74,11 +74,31 @@ pub fn of(network: &Network, layer: usize) -> Result<Filters, FiltersError> {
         layer: layer.to_string(),
         op: "layer that does not exist".to_owned(),
     })?;
-    read(network.graph(), layer, network.input())
+    let mut filters = read(network.graph(), layer)?;
+    if filters.inputs() == 3 && is_picture(network.graph(), &filters.input, network.input()) {
+        filters.colours = network.preprocess().colours();
+    }
+    Ok(filters)
 }
 
-/// As [`of`], from a graph whose pictures come in at `picture`.
-fn read(graph: &Graph, layer: &Layer, picture: &str) -> Result<Filters, FiltersError> {
+/// Whether a tensor is the prepared picture, as it is or after what networks do to it at their door.
+fn is_picture(graph: &Graph, tensor: &str, picture: &str) -> bool {
+    const DOOR: [&str; 8] = ["Add", "Cast", "Div", "Identity", "Mul", "Pad", "Sub", "Transpose"];
+    let mut tensor = tensor;
+    while tensor != picture {
+        let node = graph.producer(tensor).filter(|node| DOOR.contains(&node.op_type.as_str()));
+        let Some(node) = node else { return false };
+        let mut moving = node.inputs.iter().filter(|name| !name.is_empty() && !graph.is_constant(name));
+        match (moving.next(), moving.next()) {
+            (Some(only), None) => tensor = only,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// As [`of`], without the colours.
+fn read(graph: &Graph, layer: &Layer) -> Result<Filters, FiltersError> {
     let missing = || FiltersError::NoConvolution { layer: layer.name.clone(), op: layer.op.clone() };
     let node = graph.producer(&layer.made).filter(|_| layer.kind == Kind::Conv).ok_or_else(missing)?;
     let (input, name) = node.input(0).zip(node.input(1)).ok_or_else(missing)?;
@@ -115,7 +135,7 @@ fn read(graph: &Graph, layer: &Layer, picture: &str) -> Result<Filters, FiltersE
         strides: pair("strides", 1),
         dilations: pair("dilations", 1),
         input: input.to_owned(),
-        of_picture: input == picture,
+        colours: None,
     })
 }
 
@@ -262,9 +282,9 @@ mod tests {
     fn weights_are_the_files_and_their_mean_is_over_the_inputs() {
         let model = Model::from_bytes(tiny_a(), None).unwrap();
         let layers = layers::find(model.graph(), "x", "logits", None);
-        let second = read(model.graph(), &layers[2], "x").unwrap();
+        let second = read(model.graph(), &layers[2]).unwrap();
         let weights = sine((12, 8, 3, 3), [0.2, 1.3, 0.7]);
-        assert_eq!((&second.weights, &second.folded, second.of_picture), (&weights, &Folded::Nothing, false));
+        assert_eq!((&second.weights, &second.folded), (&weights, &Folded::Nothing));
         assert_eq!((second.count(), second.inputs(), second.pads, second.groups), (12, 8, [1, 1], 1));
         let by_hand = (0..8).map(|input| weights[[5, input, 1, 2]]).sum::<f32>() / 8.0;
         approx::assert_abs_diff_eq!(second.mean(5)[[1, 2]], by_hand, epsilon = 1e-7);

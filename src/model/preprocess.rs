@@ -71,6 +71,15 @@ impl Preprocess {
         [self.0.channels.count(), self.0.height, self.0.width]
     }
 
+    /// Which channels of the input are red, green and blue; `None` for a grey one.
+    pub fn colours(&self) -> Option<[usize; 3]> {
+        match self.0.channels {
+            Channels::Rgb => Some([0, 1, 2]),
+            Channels::Bgr => Some([2, 1, 0]),
+            Channels::Grey => None,
+        }
+    }
+
     /// Scales, crops and normalises a picture.
     pub fn prepare(&self, picture: &Picture) -> Result<Prepared, PreprocessError> {
         let rgb = &picture.rgb;

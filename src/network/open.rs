@@ -9,6 +9,7 @@ use ndarray::Array4;
 
 use super::pullback::PullbackSessions;
 use super::sessions::GradientSessions;
+use super::values::ValueSessions;
 use super::{Network, NetworkError};
 use crate::engine::{Cancel, Effort, Engine, Session, Value};
 use crate::model::head;
@@ -64,6 +65,7 @@ impl Network {
             forward,
             gradients: GradientSessions::default(),
             pullbacks: PullbackSessions::default(),
+            values: ValueSessions::default(),
             observations: None,
             one_by_one: false,
         })

@@ -1,0 +1,149 @@
+//! The channels of a layer side by side: its filters or its feature maps, a tile each.
+//!
+//! Owns what a tile is painted from and between which values its colours run. Must not know where tiles lie on a screen;
+//! two sheets are equal when they show the very same arrays.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use ndarray::{Axis, s};
+
+use crate::interpretation::feature_maps::FeatureMaps;
+use crate::interpretation::filters::Filters;
+use crate::look::{Colormap, Contrast};
+use crate::paint::mosaic::Grid;
+use crate::paint::tile::{self, Ends};
+
+/// What the tiles are of.
+#[derive(Clone, Debug)]
+pub enum Sheet {
+    /// Filters: all inputs of each in one tile (the colours of a picture, or their mean), or one of its inputs.
+    Filters(Arc<Filters>, Option<usize>),
+    /// Feature maps.
+    Maps(Arc<FeatureMaps>),
+}
+
+impl PartialEq for Sheet {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Filters(a, i), Self::Filters(b, j)) => Arc::ptr_eq(a, b) && i == j,
+            (Self::Maps(a), Self::Maps(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+/// How tiles are coloured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Inks {
+    /// Colours; signed values get diverging ones.
+    pub colormap: Colormap,
+    /// Between which values they run.
+    pub contrast: Contrast,
+}
+
+/// Least width and height of a tile in a file, pixels.
+const LEAST: u32 = 48;
+
+impl Sheet {
+    /// Number of tiles.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Filters(filters, _) => filters.count(),
+            Self::Maps(maps) => maps.count(),
+        }
+    }
+
+    /// Width and height of a tile in values.
+    pub fn tile_size(&self) -> (usize, usize) {
+        let (height, width) = match self {
+            Self::Filters(filters, _) => (filters.weights.dim().2, filters.weights.dim().3),
+            Self::Maps(maps) => (maps.maps.dim().1, maps.maps.dim().2),
+        };
+        (width, height)
+    }
+
+    /// Where tiles show colours of a picture rather than colours of values: which inputs are red, green and blue.
+    pub fn colours(&self) -> Option<[usize; 3]> {
+        match self {
+            Self::Filters(filters, None) => filters.colours,
+            _ => None,
+        }
+    }
+
+    /// The values at the ends of the colours, of one tile or of all.
+    pub fn ends(&self, channel: Option<usize>) -> Ends {
+        let channels = channel.map_or(0..self.count(), |channel| channel..channel + 1);
+        match self {
+            Self::Filters(filters, input) => {
+                let weights = filters.weights.slice(s![channels.clone(), .., .., ..]);
+                let bound = |ends: Ends| Ends { low: -ends.high, high: ends.high };
+                bound(match input {
+                    _ if self.colours().is_some() => Ends::of(weights),
+                    Some(input) => Ends::of(weights.index_axis(Axis(1), (*input).min(filters.inputs() - 1))),
+                    None => Ends::of(channels.flat_map(|channel| filters.mean(channel)).collect::<Vec<_>>().iter()),
+                })
+            }
+            Self::Maps(maps) => {
+                let figures = maps.figures.get(channels).unwrap_or_default();
+                Ends::of(figures.iter().flat_map(|figures| [&figures.min, &figures.max]))
+            }
+        }
+    }
+
+    /// Paints tiles, a pixel a value; nothing for a channel that is not there.
+    pub fn tiles(&self, channels: &[usize], inks: Inks) -> Vec<RgbImage> {
+        let shared = (inks.contrast == Contrast::Shared).then(|| self.ends(None));
+        let paint = |channel: &usize| {
+            if *channel >= self.count() {
+                return RgbImage::new(1, 1);
+            }
+            let ends = shared.unwrap_or_else(|| self.ends(Some(*channel)));
+            match self {
+                Self::Filters(filters, None) => match filters.colours {
+                    Some(rgb) => tile::colours(filters.filter(*channel), rgb, ends.high),
+                    None => tile::values(filters.mean(*channel).view(), ends, inks.colormap),
+                },
+                Self::Filters(filters, Some(input)) => {
+                    tile::values(filters.kernel(*channel, (*input).min(filters.inputs() - 1)), ends, inks.colormap)
+                }
+                Self::Maps(maps) => tile::values(maps.map(*channel), ends, inks.colormap),
+            }
+        };
+        channels.iter().map(paint).collect()
+    }
+
+    /// Paints tiles as one picture for a file: about square, small tiles enlarged so that each value is a square of whole
+    /// pixels.
+    pub fn picture(&self, channels: &[usize], inks: Inks) -> RgbImage {
+        let (width, height) = self.tile_size();
+        let (width, height) = (width.max(1) as u32, height.max(1) as u32);
+        let factor = LEAST.div_ceil(width.max(height));
+        let tile = (width * factor, height * factor);
+        Grid::square(channels.len(), tile, (tile.0 / 16).max(1)).paint(self.tiles(channels, inks).into_iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn inks(contrast: Contrast) -> Inks {
+        Inks { colormap: Colormap::Grey, contrast }
+    }
+
+    #[test]
+    fn a_tile_uses_its_own_range_or_that_of_all() {
+        let sheet = Sheet::Maps(Arc::new(FeatureMaps::new(array![[[0.0, 1.0]], [[2.0, 4.0]], [[0.0, 0.0]]])));
+        let last = |contrast| {
+            sheet.tiles(&[0, 1, 2], inks(contrast)).iter().map(|t| t.get_pixel(1, 0).0[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(last(Contrast::Each), [255, 255, 0]);
+        assert_eq!(last(Contrast::Shared), [64, 255, 0]);
+        assert_eq!(sheet.tiles(&[9], inks(Contrast::Each))[0].dimensions(), (1, 1));
+        let picture = sheet.picture(&[0, 1], inks(Contrast::Each));
+        assert_eq!(picture.dimensions(), (48 + 3 + 48, 24));
+    }
+}

@@ -1,0 +1,120 @@
+//! A small array as a picture of its own: a filter, a feature map.
+//!
+//! Owns between which values the colours run, and bringing a tile to the size at which it is seen. Must not know what the
+//! values are.
+
+use image::imageops::{self, FilterType};
+use image::{Rgb, RgbImage};
+use ndarray::{ArrayView2, ArrayView3};
+
+use super::colormap;
+use crate::look::Colormap;
+
+/// The values at the two ends of the colours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ends {
+    /// Lowest.
+    pub low: f32,
+    /// Highest.
+    pub high: f32,
+}
+
+impl Ends {
+    /// The ends for values that lie between two: from zero up where none is negative, else as far below zero as above.
+    pub fn around(low: f32, high: f32) -> Self {
+        let bound = low.abs().max(high.abs());
+        Self { low: if low < 0.0 { -bound } else { 0.0 }, high: bound }
+    }
+
+    /// The ends for all values of a tile; NaN does not count.
+    pub fn of<'a>(values: impl IntoIterator<Item = &'a f32>) -> Self {
+        let fold = |(low, high): (f32, f32), value: &f32| (low.min(*value), high.max(*value));
+        let (low, high) = values.into_iter().fold((f32::INFINITY, f32::NEG_INFINITY), fold);
+        if low <= high { Self::around(low, high) } else { Self { low: 0.0, high: 0.0 } }
+    }
+
+    /// Whether zero is in the middle.
+    pub fn signed(&self) -> bool {
+        self.low < 0.0
+    }
+
+    /// Where a value lies, 0 to 1; without contrast at the low end, or in the middle where that is zero.
+    fn position(&self, value: f32) -> f32 {
+        let width = self.high - self.low;
+        if width > 0.0 { ((value - self.low) / width).clamp(0.0, 1.0) } else { value * 0.0 }
+    }
+}
+
+/// Paints `[height, width]`, a pixel a value; a diverging colormap where the ends are signed. NaN is black.
+pub fn values(values: ArrayView2<'_, f32>, ends: Ends, colormap: Colormap) -> RgbImage {
+    let lut = colormap::lut(colormap.for_map(ends.signed()));
+    let (height, width) = values.dim();
+    let mut pixels = values.iter().map(|value| colormap::colour(lut, ends.position(*value)).unwrap_or_default());
+    let mut tile = RgbImage::new(width as u32, height as u32);
+    tile.pixels_mut().zip(&mut pixels).for_each(|(pixel, colour)| *pixel = Rgb(colour));
+    tile
+}
+
+/// Paints three of `[channels, height, width]` as red, green and blue with zero as middle grey and `bound` as full.
+pub fn colours(values: ArrayView3<'_, f32>, rgb: [usize; 3], bound: f32) -> RgbImage {
+    let (_, height, width) = values.dim();
+    let ends = Ends { low: -bound, high: bound };
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        Rgb(rgb.map(|channel| match values.get([channel, y as usize, x as usize]) {
+            Some(value) if bound > 0.0 => (ends.position(*value) * 255.0).round() as u8,
+            _ => 128,
+        }))
+    })
+}
+
+/// Brings a tile to a size: smaller by averaging, larger by repeating, so that each value stays a square.
+pub fn fit(tile: &RgbImage, (width, height): (u32, u32)) -> RgbImage {
+    let (width, height) = (width.max(1), height.max(1));
+    match tile.dimensions() {
+        same if same == (width, height) => tile.clone(),
+        (0, _) | (_, 0) => RgbImage::new(width, height),
+        (w, h) if w > width || h > height => imageops::thumbnail(tile, width, height),
+        _ => imageops::resize(tile, width, height, FilterType::Nearest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{arr2, arr3};
+
+    use super::*;
+
+    #[test]
+    fn ends_begin_at_zero_or_have_it_in_the_middle() {
+        assert_eq!(Ends::of(&[0.5, 2.0]), Ends { low: 0.0, high: 2.0 });
+        assert_eq!(Ends::of(&[-3.0, 2.0, f32::NAN]), Ends { low: -3.0, high: 3.0 });
+        assert_eq!(Ends::of(&[f32::NAN]), Ends { low: 0.0, high: 0.0 });
+    }
+
+    #[test]
+    fn values_get_the_colours_of_their_place() {
+        let tile = values(arr2(&[[0.0, 1.0, 2.0, f32::NAN]]).view(), Ends { low: 0.0, high: 2.0 }, Colormap::Grey);
+        assert_eq!(tile.pixels().map(|pixel| pixel.0[0]).collect::<Vec<_>>(), [0, 128, 255, 0]);
+        let signed = values(arr2(&[[-1.0, 1.0]]).view(), Ends { low: -1.0, high: 1.0 }, Colormap::Viridis);
+        let [low, high] = [0, 1].map(|x| signed.get_pixel(x, 0).0);
+        assert!(low[2] > low[0] && high[0] > high[2], "blue below zero, red above");
+    }
+
+    #[test]
+    fn colours_are_grey_at_zero() {
+        let filter = arr3(&[[[0.0, 0.5]], [[0.0, -0.5]], [[0.0, 0.0]]]);
+        let tile = colours(filter.view(), [0, 1, 2], 0.5);
+        assert_eq!([tile.get_pixel(0, 0).0, tile.get_pixel(1, 0).0], [[128; 3], [255, 0, 128]]);
+        assert_eq!(colours(filter.view(), [2, 1, 0], 0.5).get_pixel(1, 0).0, [128, 0, 255]);
+        assert_eq!(colours(filter.view(), [0, 1, 2], 0.0).get_pixel(1, 0).0, [128; 3]);
+    }
+
+    #[test]
+    fn tiles_shrink_by_averaging_and_grow_by_repeating() {
+        let tile = RgbImage::from_fn(2, 2, |x, _| Rgb([if x == 0 { 0 } else { 200 }; 3]));
+        assert_eq!(fit(&tile, (1, 1)).get_pixel(0, 0).0, [100; 3]);
+        let large = fit(&tile, (4, 2));
+        assert_eq!(large.pixels().take(4).map(|pixel| pixel.0[0]).collect::<Vec<_>>(), [0, 0, 200, 200]);
+        assert_eq!(fit(&RgbImage::new(0, 0), (2, 2)).dimensions(), (2, 2));
+    }
+}

@@ -1,0 +1,92 @@
+//! Looking inside from the command line: filters and feature maps of the colours network.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use ndarray::{Array2, Array3, Array4};
+use ndarray_npy::{NpzReader, ReadNpyExt};
+use serde_json::{Value, json};
+
+#[path = "support/colours.rs"]
+mod colours;
+
+use colours::Studio;
+
+fn run(studio: &Studio, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
+    command.current_dir(studio.folder()).args(arguments).args(["--model", "colours.onnx", "--device", "cpu"]);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn succeeded(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(output: Output) -> String {
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn read<A: ReadNpyExt>(path: &Path) -> A {
+    A::read_npy(std::fs::File::open(path).unwrap()).unwrap()
+}
+
+#[test]
+fn filters_are_written_as_they_are_and_drawn_in_their_colours() {
+    let studio = Studio::new();
+    let report: Value = serde_json::from_str(&succeeded(run(
+        &studio,
+        &["filters", "--layer", "maps", "--json", "--out", "all.npy", "--out", "all.png", "--out", "all.npz"],
+    )))
+    .unwrap();
+    assert_eq!((&report["shape"], &report["layer"]["name"]), (&json!([3, 3, 3, 3]), &json!("maps")));
+    assert_eq!(report["files"], json!(["all.npy", "all.png", "all.npz"]));
+    let weights: Array4<f32> = read(&studio.path("all.npy"));
+    assert!((weights[[1, 1, 0, 0]] - 1.0 / 9.0).abs() < 1e-7 && (weights[[1, 2, 0, 0]] + 0.5 / 9.0).abs() < 1e-7);
+    let mut npz = NpzReader::new(std::fs::File::open(studio.path("all.npz")).unwrap()).unwrap();
+    let mean: Array3<f32> = npz.by_name("mean").unwrap();
+    assert!(mean.iter().all(|mean| mean.abs() < 1e-7), "one ninth and two negative halves of it");
+    let drawn = image::open(studio.path("all.png")).unwrap().to_rgb8();
+    assert_eq!(drawn.get_pixel(20, 20).0, [255, 64, 64], "red and against the others, grey at zero");
+    succeeded(run(&studio, &["filters", "--layer", "maps:2", "--out", "blue.npy"]));
+    assert_eq!(read::<Array3<f32>>(&studio.path("blue.npy")), weights.index_axis_move(ndarray::Axis(0), 2));
+}
+
+#[test]
+fn feature_maps_are_those_of_the_picture_on_both_sides_of_the_activation() {
+    let studio = Studio::new();
+    studio.square("red.png", [220, 30, 30]);
+    let text =
+        succeeded(run(&studio, &["features", "red.png", "--layer", "maps", "--out", "after.npy", "--out", "m.png"]));
+    assert!(text.contains("3 feature maps of 32 × 32"), "{text}");
+    succeeded(run(&studio, &["features", "red.png", "--layer", "maps", "--before", "--out", "before.npy"]));
+    let [after, before] = ["after.npy", "before.npy"].map(|name| read::<Array3<f32>>(&studio.path(name)));
+    assert_eq!(before.mapv(|value| value.max(0.0)), after);
+    assert!(before.iter().any(|value| *value < 0.0));
+    let inside = (220.0f32 - 30.0) / 255.0;
+    assert!((after[[0, 8, 8]] - inside).abs() < 1e-3 && after[[1, 8, 8]] == 0.0);
+    let one = run(&studio, &["features", "red.png", "--layer", "maps", "--channel", "0", "--json", "--out", "one.npy"]);
+    let report: Value = serde_json::from_str(&succeeded(one)).unwrap();
+    assert_eq!(read::<Array2<f32>>(&studio.path("one.npy")), after.index_axis(ndarray::Axis(0), 0));
+    assert!((report["channels"][0]["max"].as_f64().unwrap() - f64::from(inside)).abs() < 1e-3);
+    assert_eq!(report["alike"].as_array().unwrap().len(), 2);
+    let sorted = run(&studio, &["features", "red.png", "--layer", "maps", "--order", "zeros", "--json"]);
+    let report: Value = serde_json::from_str(&succeeded(sorted)).unwrap();
+    assert_eq!(report["channels"][2]["channel"], 0, "red has the fewest zeros");
+}
+
+#[test]
+fn what_is_not_there_is_wrong_usage_and_named() {
+    let studio = Studio::new();
+    studio.square("red.png", [220, 30, 30]);
+    assert!(refused(run(&studio, &["filters", "--layer", "map"])).contains("did you mean maps?"));
+    assert!(refused(run(&studio, &["filters", "--layer", "maps:3"])).contains("no channel 3 in `maps`: it has 3"));
+    assert!(refused(run(&studio, &["filters", "--layer", "maps", "--out", "x.gif"])).contains(".gif"));
+    assert!(refused(run(&studio, &["filters", "--layer", "maps", "--input", "3"])).contains("have 3"));
+    let similar = ["features", "red.png", "--layer", "maps", "--order", "similarity"];
+    assert!(refused(run(&studio, &similar)).contains("--beside"));
+    assert!(refused(run(&studio, &["features", "red.png", "--layer", "maps", "--out", "red.png"])).contains("red.png"));
+}
