@@ -9,12 +9,14 @@ use ndarray::{ArrayD, IxDyn};
 use super::{AutodiffError, Observations, Observed, Policy, rules};
 use crate::engine::Value;
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{Model, Node, surgery};
+use crate::onnx::{DataType, Model, Node, surgery};
 
 /// State of one rewrite.
 pub(super) struct Backward<'a> {
     pub builder: GraphBuilder,
     pub policy: Policy,
+    /// Whether a gradient was passed straight through quantisation.
+    pub straight_through: bool,
     model: &'a Model,
     observations: &'a Observations,
     /// The tensor that is differentiated.
@@ -51,6 +53,7 @@ impl<'a> Backward<'a> {
         Ok(Self {
             builder: GraphBuilder::beside(graph, "lensor/"),
             policy,
+            straight_through: false,
             model,
             observations,
             score,
@@ -144,6 +147,25 @@ impl<'a> Backward<'a> {
         }
     }
 
+    /// Number of elements of a tensor, which may be a constant, at batch 1.
+    pub fn elements(&self, tensor: &str) -> Result<usize, AutodiffError> {
+        match self.model.graph().constant(tensor) {
+            Some(constant) => Ok(constant.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0)).product()),
+            None => Ok(self.observed(tensor)?.shape.iter().product()),
+        }
+    }
+
+    /// Type of the elements of a constant that is stored in the file.
+    pub fn stored_type(&self, tensor: &str) -> Option<DataType> {
+        self.model.graph().constant(tensor).map(|constant| constant.data_type())
+    }
+
+    /// Zeros in the shape of a tensor.
+    pub fn zeros_like(&mut self, tensor: &str) -> String {
+        let shape = self.emit("Shape", &[tensor], &[]);
+        self.emit("ConstantOfShape", &[&shape], &[])
+    }
+
     /// Reshapes a gradient to the shape of a tensor, whatever the batch.
     pub fn reshape_like(&mut self, gradient: &str, tensor: &str) -> Result<String, AutodiffError> {
         let observed = self.observed(tensor)?;
@@ -206,6 +228,15 @@ impl<'a> Backward<'a> {
         let axes = self.builder.ints(&axes);
         let sum = self.emit("ReduceSum", &[gradient, &axes], &[("keepdims", Attr::Int(1))]);
         if lead == 0 { Ok(sum) } else { self.reshape_like(&sum, input) }
+    }
+
+    /// Sends the gradient of a node's output, whose shape it has, to an operand that was broadcast to it.
+    pub fn send_unbroadcast(&mut self, node: &Node, operand: &str, gradient: &str) -> Result<(), AutodiffError> {
+        if self.wants(operand) {
+            let gradient = self.unbroadcast(gradient, node.output(), operand)?;
+            self.send(operand, gradient);
+        }
+        Ok(())
     }
 
     /// A per-channel constant shaped to broadcast over `[N, C, …]` of this rank.

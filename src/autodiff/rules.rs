@@ -6,15 +6,23 @@ use super::AutodiffError;
 use super::backward::{Backward, no_rule};
 use crate::onnx::Node;
 
-pub(super) mod activation;
+mod activation;
 mod arithmetic;
 mod convolution;
+mod einsum;
+mod indexing;
+mod interpolation;
 mod linear;
 mod normalization;
+pub(super) mod pointwise;
 mod pooling;
+mod quantization;
 mod reduction;
+mod resampling;
+mod selection;
 mod shape;
 pub(super) mod softmax;
+mod tiling;
 mod window;
 
 /// Sends the gradient of a node's first output on to its inputs.
@@ -24,28 +32,55 @@ fn rule(op: &str) -> Option<Rule> {
     Some(match op {
         "Relu" => activation::relu,
         "Clip" => activation::clip,
-        "LeakyRelu" => activation::leaky_relu,
-        "Sigmoid" => activation::sigmoid,
+        "PRelu" => activation::prelu,
         "Identity" | "Dropout" => activation::pass,
         "Cast" => activation::cast,
-        "Add" => arithmetic::add,
+        "Abs" | "Celu" | "Cos" | "Elu" | "Erf" | "Exp" | "Gelu" | "HardSigmoid" | "HardSwish" | "LeakyRelu" | "Log"
+        | "Mish" | "Neg" | "Reciprocal" | "Selu" | "Sigmoid" | "Sin" | "Softplus" | "Softsign" | "Sqrt" | "Swish"
+        | "Tanh" | "ThresholdedRelu" => pointwise::pointwise,
+        "Add" | "Sum" => arithmetic::sum,
+        "Mean" => arithmetic::mean,
         "Sub" => arithmetic::sub,
         "Mul" => arithmetic::mul,
         "Div" => arithmetic::div,
+        "Pow" => arithmetic::pow,
+        "Max" | "Min" => selection::extreme,
+        "Where" => selection::choose,
         "Conv" => convolution::conv,
+        "ConvTranspose" => convolution::conv_transpose,
         "Gemm" => linear::gemm,
         "MatMul" => linear::matmul,
+        "Einsum" => einsum::einsum,
         "BatchNormalization" => normalization::batch_normalization,
+        "LayerNormalization" => normalization::layer_normalization,
+        "InstanceNormalization" => normalization::instance_normalization,
+        "GroupNormalization" => normalization::group_normalization,
+        "LpNormalization" => normalization::lp_normalization,
+        "LRN" => normalization::local_response,
         "MaxPool" => pooling::max_pool,
         "AveragePool" => pooling::average_pool,
         "GlobalAveragePool" => reduction::global_average_pool,
-        "ReduceMean" => reduction::reduce_mean,
+        "GlobalMaxPool" => reduction::global_max_pool,
+        "ReduceLogSum" | "ReduceMean" | "ReduceSum" => reduction::even,
+        "ReduceL1" | "ReduceL2" | "ReduceLogSumExp" | "ReduceMax" | "ReduceMin" | "ReduceSumSquare" => {
+            reduction::uneven
+        }
         "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => shape::reshape,
         "Transpose" => shape::transpose,
         "Concat" => shape::concat,
         "Slice" => shape::slice,
         "Pad" => shape::pad,
+        "Expand" => tiling::expand,
+        "Tile" => tiling::tile,
+        "DepthToSpace" => tiling::depth_to_space,
+        "SpaceToDepth" => tiling::space_to_depth,
+        "Gather" => indexing::gather,
+        "GatherElements" => indexing::gather_elements,
+        "Resize" => resampling::resize,
         "Softmax" => softmax::softmax,
+        "LogSoftmax" => softmax::log_softmax,
+        "QuantizeLinear" => quantization::quantize,
+        "DequantizeLinear" => quantization::dequantize,
         _ => return None,
     })
 }

@@ -37,7 +37,7 @@ pub(super) fn plant(backward: &mut Backward, logits: &str, activation: Activatio
         }
         Activation::Sigmoid => {
             let p = backward.emit("Sigmoid", &[&flat], &[]);
-            Some(rules::activation::through_sigmoid(backward, &seeds.probability, &p))
+            Some(rules::pointwise::through_sigmoid(backward, &seeds.probability, &p))
         }
         Activation::None => None,
     };

@@ -10,6 +10,7 @@ use crate::network::observe::observe;
 mod golden;
 mod paths;
 mod pullback;
+mod quantized;
 mod reference;
 
 /// A gradient model, loaded.

@@ -95,7 +95,10 @@ impl<'a> Plan<'a> {
                 tensors.push(output);
                 elements.insert(output, element_of(graph, node, index, &elements));
                 if is_fixed {
-                    fixed.push(output.as_str());
+                    // What the file stores is read from there, and 8-bit weights are of no use as they are.
+                    if !graph.is_constant(output) && node.op_type != "QuantizeLinear" {
+                        fixed.push(output.as_str());
+                    }
                 } else {
                     varies.insert(output);
                 }

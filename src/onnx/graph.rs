@@ -104,6 +104,11 @@ impl Node {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
 
+    /// A list of floats; `None` where the attribute is absent.
+    pub fn attr_floats(&self, name: &str) -> Option<&[f32]> {
+        self.attribute(name).map(|a| a.floats.as_slice())
+    }
+
     /// A float attribute.
     pub fn attr_float(&self, name: &str) -> Option<f32> {
         self.attribute(name).and_then(|a| a.f)

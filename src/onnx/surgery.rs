@@ -27,6 +27,7 @@ mod field {
     pub const GRAPH_VALUE_INFO: u64 = 13;
     pub const NODE_INPUT: u64 = 1;
     pub const NODE_OUTPUT: u64 = 2;
+    pub const NODE_OPERATOR: u64 = 4;
     pub const NODE_ATTRIBUTE: u64 = 5;
     /// Name of a graph input, of an inner tensor's type or of an attribute.
     pub const NAME: u64 = 1;

@@ -57,12 +57,12 @@ class Flat(nn.Module):
         return self.inner(x).flatten(1)
 
 
-def case(name, module, shape=(2, 4, 7, 7)):
+def case(name, module, shape=(2, 4, 7, 7), folding=True):
     """A torch module, exported as users export theirs."""
     module = fill(Flat(module))
     x, buffer = sine(shape), io.BytesIO()
     torch.onnx.export(module, torch.from_numpy(x), buffer, opset_version=17, dynamo=False, input_names=["x"],
-                      output_names=["y"], dynamic_axes={"x": {0: "n"}, "y": {0: "n"}}, do_constant_folding=True)
+                      output_names=["y"], dynamic_axes={"x": {0: "n"}, "y": {0: "n"}}, do_constant_folding=folding)
     record(name, buffer.getvalue(), module.double(), x)
 
 
@@ -154,6 +154,120 @@ def element_wise():
     case("broadcast_constant", Lambda(lambda x: (x.flatten(2)[:, :, :1] * torch.linspace(-1, 1, 5)).unsqueeze(1)))
 
 
+def pointwise():
+    functions = {
+        "abs": torch.abs, "celu": nn.CELU(0.7), "cos": torch.cos, "elu": nn.ELU(1.3), "erf": torch.erf, "exp": torch.exp, "gelu": nn.GELU(),
+        "gelu_tanh": nn.GELU("tanh"), "hard_sigmoid": lambda x: F.hardsigmoid(4 * x), "hard_swish": lambda x: F.hardswish(4 * x),
+        "log": lambda x: torch.log(x + 2), "mish": nn.Mish(), "neg": torch.neg, "prelu": Lambda(lambda x, p: p(x), nn.PReLU(4)),
+        "reciprocal": lambda x: torch.reciprocal(x + 2), "selu": nn.SELU(), "silu": nn.SiLU(), "sin": torch.sin, "softplus": nn.Softplus(),
+        "softsign": nn.Softsign(), "sqrt": lambda x: torch.sqrt(x + 2), "tanh": torch.tanh,
+        "pow": lambda x: x ** 3, "pow_both": lambda x: (x[:, :2] + 2) ** x[:, 2:],
+        "max": lambda x: torch.maximum(x[:, :2], x[:, 2:3]), "min": lambda x: torch.minimum(x, torch.relu(x)),
+        "where": lambda x: torch.where(x > 0.2, x[:, :1] * 2, x * x), "log_softmax": lambda x: 2 * F.log_softmax(3 * x, 1),
+    }
+    for name, function in functions.items():
+        case(name, function if isinstance(function, nn.Module) else Lambda(function))
+    x = "x"
+    for name, op, attributes, function in [
+        ("gelu_op", "Gelu", {}, F.gelu), ("gelu_tanh_op", "Gelu", dict(approximate="tanh"), lambda x: F.gelu(x, approximate="tanh")),
+        ("mish_op", "Mish", {}, F.mish), ("thresholded_relu", "ThresholdedRelu", dict(alpha=0.3), lambda x: F.threshold(x, 0.3, 0)),
+        ("hard_sigmoid_op", "HardSigmoid", dict(alpha=0.7, beta=0.4), lambda x: (0.7 * x + 0.4).clamp(0, 1)),
+    ]:
+        nodes_case(name, [helper.make_node(op, [x], ["p"], **attributes)], {}, function, 20, (2, 4, 3, 3))
+    for name, op, function in [("sum", "Sum", lambda x: x + x * x + x[:, :1]), ("mean", "Mean", lambda x: (x + x * x + x[:, :1]) / 3),
+                               ("max_of_three", "Max", lambda x: torch.maximum(torch.maximum(x, x * x), x[:, :1]))]:
+        nodes = [helper.make_node("Mul", [x, x], ["a"]), helper.make_node("Slice", [x, "zero", "one", "one"], ["b"]), helper.make_node(op, [x, "a", "b"], ["c"])]
+        nodes_case(name, nodes, {"zero": np.array([0]), "one": np.array([1])}, function, 17)
+
+
+def reductions():
+    functions = {
+        "sum": lambda x: x.sum((2, 3)), "norm_1": lambda x: x.norm(1, (2, 3)), "norm_2": lambda x: x.norm(2, (1,), keepdim=True),
+        "log_sum_exp": lambda x: x.logsumexp((2, 3)), "amax": lambda x: x.amax((2, 3)), "amin": lambda x: x.amin((1,)),
+        "normalize": lambda x: F.normalize(x, dim=1), "variance": lambda x: (x - x.mean(1, keepdim=True)) / torch.sqrt(x.var(1, keepdim=True, unbiased=False) + 0.1),
+    }
+    for name, function in functions.items():
+        case(f"reduce_{name}", Lambda(function), (2, 4, 5, 5))
+    node = helper.make_node
+    for name, op, function in [("sum_square", "ReduceSumSquare", lambda x: (x * x).sum((2, 3))), ("log_sum", "ReduceLogSum", lambda x: (x * x).sum((2, 3)).log())]:
+        nodes = [node("Mul", ["x", "x"], ["a"]), node(op, ["x" if name == "sum_square" else "a"], ["b"], axes=[-1, 2], keepdims=0)]
+        nodes_case(f"reduce_{name}", nodes, {}, function, 17)
+    case("global_max_pool", nn.AdaptiveMaxPool2d(1), (2, 4, 5, 5))
+
+
+def normalizations():
+    case("layer_norm", nn.LayerNorm(7))
+    case("layer_norm_two_axes", nn.LayerNorm((7, 7)))
+    case("layer_norm_channels", Lambda(lambda x, n: n(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), nn.LayerNorm(4)))
+    case("instance_norm", nn.InstanceNorm2d(4, affine=True))
+    case("group_norm", nn.GroupNorm(2, 4))
+    node = helper.make_node
+    weight, bias = sine((4,), 0.4, 1.7, 1.3), sine((4,))
+    group = lambda x: F.group_norm(x, 2, torch.from_numpy(weight).double(), torch.from_numpy(bias).double(), 1e-3)
+    nodes_case("group_norm_op", [node("GroupNormalization", ["x", "w", "b"], ["g"], num_groups=2, epsilon=1e-3)], {"w": weight, "b": bias}, group, 21)
+    for size in (3, 5):
+        def response(x, size=size):
+            window = [x[:, max(0, c - (size - 1) // 2):c + size // 2 + 1].square().sum(1) for c in range(8)]
+            return x / (1 + 0.4 / size * torch.stack(window, 1)) ** 0.75
+        nodes_case(f"lrn_{size}", [node("LRN", ["x"], ["l"], size=size, alpha=0.4)], {}, response, 13, (2, 8, 4, 4))
+    nodes_case("lp_norm_1", [node("LpNormalization", ["x"], ["l"], axis=1, p=1)], {}, lambda x: F.normalize(x, 1, 1), 13)
+    nodes_case("lp_norm_2", [node("LpNormalization", ["x"], ["l"], axis=-1)], {}, lambda x: F.normalize(x, 2, -1), 13)
+
+
+def resampling():
+    for name, arguments in {
+        "nearest_2": dict(scale_factor=2), "nearest_odd": dict(size=(11, 5)), "linear_2": dict(scale_factor=2, mode="bilinear"),
+        "linear_down": dict(size=(5, 4), mode="bilinear"), "linear_corners": dict(size=(12, 9), mode="bilinear", align_corners=True),
+        "cubic": dict(scale_factor=1.5, mode="bicubic"),
+    }.items():
+        case(f"resize_{name}", Lambda(lambda x, arguments=arguments: F.interpolate(x, **arguments)), (2, 2, 7, 7))
+    for mode in ("reflect", "replicate", "circular"):
+        case(f"pad_{mode}", Lambda(lambda x, mode=mode: torch.relu(F.pad(x, (1, 2, 3, 0), mode=mode))))
+    node = helper.make_node
+    old = [node("Upsample", ["x", "s"], ["u"], mode="nearest"), node("Relu", ["u"], ["r"])]
+    nodes_case("upsample_9", old, {"s": np.array([1, 1, 2, 3], np.float32)},
+               lambda x: F.relu(x.repeat_interleave(2, 2).repeat_interleave(3, 3)), 9, (2, 2, 5, 5))
+    pads = {"p": np.array([1, 2, 0, 3]), "a": np.array([3, -2]), "v": np.float32(0.5)}
+    nodes_case("pad_axes", [node("Pad", ["x", "p", "v", "a"], ["u"])], pads, lambda x: F.pad(x, (1, 0, 2, 3), value=0.5), 18)
+
+
+def tiles():
+    case("expand", Lambda(lambda x: x[:, :1].expand(-1, 4, -1, -1) * x))
+    case("tile", Lambda(lambda x: torch.relu(x.repeat(1, 2, 1, 3))))
+    case("pixel_shuffle", nn.PixelShuffle(2))
+    case("pixel_unshuffle", nn.PixelUnshuffle(2), (2, 2, 6, 6))
+    case("gather_one", Lambda(lambda x: torch.relu(x[:, 2])))
+    case("gather_many", Lambda(lambda x: torch.relu(x[:, :, [3, 0, 3, -1]])))
+    case("index_select", Lambda(lambda x: torch.relu(x.index_select(3, torch.tensor([5, 1, 1])))))
+    index = torch.tensor([[[[5, 2, 5]]]])
+    case("gather_elements", Lambda(lambda x: torch.relu(x.gather(3, index.expand(x.shape[0], 4, 7, 3)))))
+    node = helper.make_node
+    for name, op, function in [("depth_to_space", "DepthToSpace", lambda x: x.view(-1, 2, 2, 1, 7, 7).permute(0, 3, 4, 1, 5, 2).reshape(-1, 1, 14, 14))]:
+        nodes_case(name, [node(op, ["x"], ["d"], blocksize=2)], {}, function, 17)
+    nodes_case("space_to_depth", [node("SpaceToDepth", ["x"], ["d"], blocksize=2)], {},
+               lambda x: x.view(-1, 2, 3, 2, 3, 2).permute(0, 3, 5, 1, 2, 4).reshape(-1, 8, 3, 3), 17, (2, 2, 6, 6))
+
+
+def further_convolutions():
+    case("conv_1d", Lambda(lambda x, c: c(x.flatten(2)), nn.Conv1d(4, 6, 3, stride=2, padding=1)))
+    case("conv_1d_gap", Lambda(lambda x, c: c(x.flatten(2)), nn.Conv1d(4, 6, 2, stride=3, dilation=2, groups=2)))
+    case("conv_3d", Lambda(lambda x, c: c(x.unsqueeze(1)), nn.Conv3d(1, 3, (2, 3, 3), stride=(1, 2, 1), padding=(0, 1, 1))))
+    case("conv_transpose", nn.ConvTranspose2d(4, 3, 3, stride=2, padding=1, output_padding=1))
+    case("conv_transpose_groups", nn.ConvTranspose2d(4, 6, 2, stride=3, groups=2, dilation=2))
+    standardised = lambda x, c: F.conv2d(x, F.batch_norm(c.weight.reshape(1, 6, -1), None, None, training=True).reshape_as(c.weight), c.bias, padding=1)
+    case("conv_standardised", Lambda(standardised, nn.Conv2d(4, 6, 3)), folding=False)
+
+
+def attention():
+    def attend(x, q, k, v):
+        x = x.flatten(2).transpose(1, 2)
+        heads = lambda t: t.unflatten(-1, (2, 3)).transpose(1, 2)
+        return F.scaled_dot_product_attention(heads(q(x)), heads(k(x)), heads(v(x))).transpose(1, 2).flatten(2)
+    case("attention", Lambda(attend, nn.Linear(4, 6), nn.Linear(4, 6), nn.Linear(4, 6)), (2, 4, 4, 4))
+    case("einsum", Lambda(lambda x: torch.einsum("bchw,bdhw->bcd", x, x * x)))
+    case("einsum_constant", Lambda(lambda x, l: torch.einsum("bchw,ow->bhoc", x, l.weight), nn.Linear(7, 5)))
+
+
 def linear():
     case("linear", nn.Sequential(nn.Flatten(), nn.Linear(36, 5)), (2, 4, 3, 3))
     case("matmul_constant", Lambda(lambda x, l: x @ l.weight, nn.Linear(5, 7)))
@@ -201,7 +315,8 @@ def old_opsets():
 
 def main():
     torch.set_num_threads(1)
-    for part in (convolutions, poolings, element_wise, linear, shapes, networks, old_opsets):
+    for part in (convolutions, further_convolutions, poolings, element_wise, pointwise, reductions, normalizations, resampling, tiles, attention,
+                 linear, shapes, networks, old_opsets):
         part()
     path = pathlib.Path(__file__).parent / "operators.npz"
     np.savez_compressed(path, **CASES)

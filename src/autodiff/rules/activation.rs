@@ -1,6 +1,7 @@
-//! Element-wise functions: the gradient times the derivative, written with the output where that saves a pass.
+//! Rectifiers, and what is the identity at inference: the gradient passes or is cut off.
 
 use super::super::backward::{Backward, no_rule};
+use super::super::formula::Formula;
 use super::super::{AutodiffError, Policy};
 use crate::engine::ElementType;
 use crate::onnx::build::Attr;
@@ -97,29 +98,15 @@ pub(super) fn clip(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
     Ok(())
 }
 
-/// y = x where x > 0, else slope · x.
-pub(super) fn leaky_relu(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let x = input(node)?;
-    let slope = backward.builder.scalar(node.attr_float("alpha").unwrap_or(0.01));
-    let zero = backward.builder.scalar(0.0);
-    let mask = backward.emit("Greater", &[x, &zero], &[]);
-    let leaked = backward.emit("Mul", &[gradient, &slope], &[]);
-    let passed = backward.emit("Where", &[&mask, gradient, &leaked], &[]);
+/// y = x where x > 0, else slope · x, with a slope that broadcasts to x.
+pub(super) fn prelu(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let (x, slope) = node.input(0).zip(node.input(1)).ok_or_else(|| no_rule(node, "it does not have two inputs"))?;
+    if backward.wants(slope) {
+        return Err(no_rule(node, "its slope depends on the picture"));
+    }
+    let (positive, slope) = (Formula::tensor(x).is("Greater", 0.0), Formula::tensor(slope));
+    let slopes = positive.clone() + (1.0 - positive) * slope;
+    let passed = backward.write(&(Formula::tensor(gradient) * slopes));
     backward.send(x, passed);
     Ok(())
-}
-
-/// y = σ(x): y (1 − y).
-pub(super) fn sigmoid(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let passed = through_sigmoid(backward, gradient, node.output());
-    backward.send(input(node)?, passed);
-    Ok(())
-}
-
-/// The gradient `g` of a sigmoid's output `y` passed on to its input.
-pub(in super::super) fn through_sigmoid(backward: &mut Backward, g: &str, y: &str) -> String {
-    let one = backward.builder.scalar(1.0);
-    let rest = backward.emit("Sub", &[&one, y], &[]);
-    let slope = backward.emit("Mul", &[y, &rest], &[]);
-    backward.emit("Mul", &[g, &slope], &[])
 }

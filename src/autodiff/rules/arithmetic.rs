@@ -1,39 +1,35 @@
-//! Add, Sub, Mul, Div with broadcasting: the gradient of a stretched operand is summed over what it was stretched along.
+//! Arithmetic with broadcasting: the gradient of a stretched operand is summed over what it was stretched along.
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
+use super::super::formula::Formula;
 use crate::onnx::Node;
 
 fn operands(node: &Node) -> Result<(&str, &str), AutodiffError> {
     node.input(0).zip(node.input(1)).ok_or_else(|| no_rule(node, "it does not have two inputs"))
 }
 
-fn send(backward: &mut Backward, node: &Node, operand: &str, gradient: &str) -> Result<(), AutodiffError> {
-    let gradient = backward.unbroadcast(gradient, node.output(), operand)?;
-    backward.send(operand, gradient);
+/// y = a + b + …: Add, Sum.
+pub(super) fn sum(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    for operand in &node.inputs {
+        backward.send_unbroadcast(node, operand, gradient)?;
+    }
     Ok(())
 }
 
-/// y = a + b.
-pub(super) fn add(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let (a, b) = operands(node)?;
-    for operand in [a, b] {
-        if backward.wants(operand) {
-            send(backward, node, operand, gradient)?;
-        }
-    }
-    Ok(())
+/// y = (a + b + …) / n.
+pub(super) fn mean(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let share = backward.write(&(Formula::tensor(gradient) / node.inputs.len() as f32));
+    sum(backward, node, &share)
 }
 
 /// y = a − b.
 pub(super) fn sub(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let (a, b) = operands(node)?;
-    if backward.wants(a) {
-        send(backward, node, a, gradient)?;
-    }
+    backward.send_unbroadcast(node, a, gradient)?;
     if backward.wants(b) {
         let negative = backward.emit("Neg", &[gradient], &[]);
-        send(backward, node, b, &negative)?;
+        backward.send_unbroadcast(node, b, &negative)?;
     }
     Ok(())
 }
@@ -44,7 +40,7 @@ pub(super) fn mul(backward: &mut Backward, node: &Node, gradient: &str) -> Resul
     for (operand, other) in [(a, b), (b, a)] {
         if backward.wants(operand) {
             let product = backward.emit("Mul", &[gradient, other], &[]);
-            send(backward, node, operand, &product)?;
+            backward.send_unbroadcast(node, operand, &product)?;
         }
     }
     Ok(())
@@ -54,13 +50,26 @@ pub(super) fn mul(backward: &mut Backward, node: &Node, gradient: &str) -> Resul
 pub(super) fn div(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let (a, b) = operands(node)?;
     let quotient = backward.emit("Div", &[gradient, b], &[]);
+    backward.send_unbroadcast(node, a, &quotient)?;
+    if backward.wants(b) {
+        let negative = backward.write(&-(Formula::tensor(&quotient) * Formula::tensor(node.output())));
+        backward.send_unbroadcast(node, b, &negative)?;
+    }
+    Ok(())
+}
+
+/// y = a ^ b: b · a ^ (b − 1) to a, y · ln a to b. The exponent may be of an integer type.
+pub(super) fn pow(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let (a, b) = operands(node)?;
+    let (gradient, base) = (Formula::tensor(gradient), Formula::tensor(a));
     if backward.wants(a) {
-        send(backward, node, a, &quotient)?;
+        let exponent = Formula::tensor(b).float();
+        let passed = backward.write(&(gradient.clone() * exponent.clone() * base.with("Pow", exponent - 1.0)));
+        backward.send_unbroadcast(node, a, &passed)?;
     }
     if backward.wants(b) {
-        let product = backward.emit("Mul", &[&quotient, node.output()], &[]);
-        let negative = backward.emit("Neg", &[&product], &[]);
-        send(backward, node, b, &negative)?;
+        let passed = backward.write(&(gradient * Formula::tensor(node.output()) * base.map("Log")));
+        backward.send_unbroadcast(node, b, &passed)?;
     }
     Ok(())
 }

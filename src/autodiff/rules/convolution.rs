@@ -6,15 +6,24 @@ use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
 use super::window;
 use crate::onnx::Node;
+use crate::onnx::build::Attr;
+
+fn operands<'n>(backward: &Backward, node: &'n Node) -> Result<(&'n str, &'n str), AutodiffError> {
+    let (x, kernel) = node.input(0).zip(node.input(1)).ok_or_else(|| no_rule(node, "it lacks its kernel"))?;
+    match backward.wants(kernel) || node.input(2).is_some_and(|bias| backward.wants(bias)) {
+        true => Err(no_rule(node, "its kernel depends on the picture")),
+        false => Ok((x, kernel)),
+    }
+}
 
 /// y = x ∗ kernel + bias, with groups, strides, dilations and any padding.
 pub(super) fn conv(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let (x, kernel) = node.input(0).zip(node.input(1)).ok_or_else(|| no_rule(node, "it lacks its kernel"))?;
+    let (x, kernel) = operands(backward, node)?;
+    if backward.observed(x)?.shape.len() != 4 {
+        return along_other_than_two_axes(backward, node, gradient);
+    }
     let kernel = backward.weights(node, kernel)?;
-    let rank = kernel.ndim();
-    let kernel = kernel.into_dimensionality::<Ix4>().map_err(|_| {
-        no_rule(node, format!("only two-dimensional convolutions have a rule, its kernel has {rank} axes"))
-    })?;
+    let kernel = kernel.into_dimensionality::<Ix4>().map_err(|error| no_rule(node, error.to_string()))?;
     let (outputs, per_group, kh, kw) = kernel.dim();
     let group = usize::try_from(node.attr_int("group").unwrap_or(1)).unwrap_or(0);
     let channels = backward.observed(x)?.shape.get(1).copied().unwrap_or(0);
@@ -23,6 +32,47 @@ pub(super) fn conv(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
     }
     let axes = window::of(backward, node, x, [kh, kw])?;
     let passed = window::input_gradient(backward, gradient, kernel.view(), group, axes);
+    backward.send(x, passed);
+    Ok(())
+}
+
+/// Convolutions over a sequence or a volume: rare in image classifiers, so that ConvTranspose is fast enough.
+fn along_other_than_two_axes(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let (x, kernel) = operands(backward, node)?;
+    let shape = backward.weights(node, kernel)?.shape().to_vec();
+    let axes = window::axes(backward, node, x, shape.get(2..).unwrap_or_default())?;
+    let (mut starts, mut ends, mut rests) = (Vec::new(), Vec::new(), Vec::new());
+    for axis in &axes {
+        let reach = (axis.output.saturating_sub(1) * axis.stride + axis.dilation * (axis.kernel - 1) + 1) as i64;
+        let overhang = reach - axis.input as i64 - axis.pad;
+        starts.push(axis.pad);
+        ends.push(overhang.max(0));
+        rests.push((-overhang).max(0));
+    }
+    starts.append(&mut ends);
+    let sizes = |of: fn(&window::Axis) -> usize| axes.iter().map(|axis| of(axis) as i64).collect::<Vec<_>>();
+    let attributes = [
+        ("group", Attr::Int(node.attr_int("group").unwrap_or(1))),
+        ("strides", Attr::Ints(&sizes(|axis| axis.stride))),
+        ("dilations", Attr::Ints(&sizes(|axis| axis.dilation))),
+        ("pads", Attr::Ints(&starts)),
+        ("output_padding", Attr::Ints(&rests)),
+    ];
+    let passed = backward.emit("ConvTranspose", &[gradient, kernel], &attributes);
+    backward.send(x, passed);
+    Ok(())
+}
+
+/// y = the input gradient of a convolution, whose way back is that convolution.
+pub(super) fn conv_transpose(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let (x, kernel) = operands(backward, node)?;
+    if node.attr_string("auto_pad").is_some_and(|pad| pad != "NOTSET") || node.attr_ints("output_shape").is_some() {
+        return Err(no_rule(node, "its padding follows from its output's shape"));
+    }
+    let lists = ["strides", "dilations", "pads"];
+    let mut attributes = vec![("group", Attr::Int(node.attr_int("group").unwrap_or(1)))];
+    attributes.extend(lists.iter().filter_map(|name| Some((*name, Attr::Ints(node.attr_ints(name)?)))));
+    let passed = backward.emit("Conv", &[gradient, kernel], &attributes);
     backward.send(x, passed);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
+use super::resampling;
 use crate::onnx::Node;
 use crate::onnx::build::Attr;
 
@@ -145,10 +146,7 @@ pub(super) fn split(backward: &mut Backward, node: &Node) -> Result<(), Autodiff
         parts.push(match backward.gradient(output) {
             Some(gradient) => gradient,
             None if output.is_empty() => return Err(no_rule(node, "one of its outputs has no name")),
-            None => {
-                let shape = backward.emit("Shape", &[output], &[]);
-                backward.emit("ConstantOfShape", &[&shape], &[])
-            }
+            None => backward.zeros_like(output),
         });
     }
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -157,19 +155,27 @@ pub(super) fn split(backward: &mut Backward, node: &Node) -> Result<(), Autodiff
     Ok(())
 }
 
-/// Constant padding: the inside of the gradient; negative padding cut elements off, which get zeros.
+/// Padding: the inside of the gradient, and what was copied to the border; negative padding cut elements off, which get
+/// zeros.
 pub(super) fn pad(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let x = input(node)?;
-    if node.attr_string("mode").is_some_and(|mode| mode != "constant") {
-        return Err(no_rule(node, "only constant padding has a rule"));
-    }
-    let pads = node.input(1).ok_or_else(|| no_rule(node, "it names no padding"))?;
-    let pads = backward.integers(node, pads)?;
+    let list = |index: usize| node.input(index).map(|name| backward.integers(node, name)).transpose();
+    let pads = list(1)?.ok_or_else(|| no_rule(node, "it names no padding"))?;
     let rank = backward.observed(x)?.shape.len();
-    if pads.len() != 2 * rank || node.input(3).is_some() {
-        return Err(no_rule(node, "it pads chosen axes only"));
+    let axes = list(3)?.unwrap_or_else(|| (0..rank as i64).collect());
+    let mut by_axis = vec![(0, 0); rank];
+    for (at, axis) in axes.iter().enumerate() {
+        let axis = if *axis < 0 { axis + rank as i64 } else { *axis } as usize;
+        match (by_axis.get_mut(axis), pads.get(at), pads.get(axes.len() + at)) {
+            (Some(pad), Some(before), Some(after)) => *pad = (*before, *after),
+            _ => return Err(no_rule(node, "its padding does not fit its input")),
+        }
     }
-    let negated: Vec<i64> = pads.iter().map(|pad| pad.saturating_neg()).collect();
+    if let Some(mode) = node.attr_string("mode").filter(|mode| *mode != "constant") {
+        return resampling::pad(backward, node, gradient, mode, &by_axis);
+    }
+    let (before, after) = (by_axis.iter().map(|pad| pad.0), by_axis.iter().map(|pad| pad.1));
+    let negated: Vec<i64> = before.chain(after).map(i64::saturating_neg).collect();
     let negated = backward.builder.ints(&negated);
     let passed = backward.emit("Pad", &[gradient, &negated], &[]);
     backward.send(x, passed);

@@ -1,7 +1,8 @@
-//! Softmax along one axis.
+//! Softmax and its logarithm along one axis.
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
+use super::super::formula::Formula;
 use crate::onnx::Node;
 use crate::onnx::build::Attr;
 
@@ -9,6 +10,16 @@ use crate::onnx::build::Attr;
 pub(super) fn softmax(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let x = node.input(0).ok_or_else(|| no_rule(node, "it has no input"))?;
     let passed = through_softmax(backward, gradient, node.output(), node.attr_int("axis").unwrap_or(-1));
+    backward.send(x, passed);
+    Ok(())
+}
+
+/// y = x − ln Σ eˣ: g − eʸ Σ g. Opset 13 and newer: one axis.
+pub(super) fn log_softmax(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let x = node.input(0).ok_or_else(|| no_rule(node, "it has no input"))?;
+    let axis = Formula::tensor(&backward.builder.ints(&[node.attr_int("axis").unwrap_or(-1)]));
+    let (g, y) = (Formula::tensor(gradient), Formula::tensor(node.output()));
+    let passed = backward.write(&(g.clone() - y.map("Exp") * g.sum(&axis)));
     backward.send(x, passed);
     Ok(())
 }

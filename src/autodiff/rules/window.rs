@@ -39,10 +39,22 @@ pub(super) fn of(
     input: &str,
     kernel: [usize; 2],
 ) -> Result<[Axis; 2], AutodiffError> {
+    let shape = &backward.observed(input)?.shape;
+    let axes = <[Axis; 2]>::try_from(axes(backward, node, input, &kernel)?);
+    axes.map_err(|_| no_rule(node, format!("only two-dimensional windows have a rule, its input is {shape:?}")))
+}
+
+/// As [`of`], for a window along any number of axes; they are those of the input from the third on.
+pub(super) fn axes(
+    backward: &Backward,
+    node: &Node,
+    input: &str,
+    kernel: &[usize],
+) -> Result<Vec<Axis>, AutodiffError> {
     let (from, to) = (&backward.observed(input)?.shape, &backward.observed(node.output())?.shape);
-    let (&[_, _, h, w], &[_, _, out_h, out_w]) = (from.as_slice(), to.as_slice()) else {
-        return Err(no_rule(node, format!("only two-dimensional windows have a rule, its input is {from:?}")));
-    };
+    if from.len() != kernel.len() + 2 || to.len() != from.len() {
+        return Err(no_rule(node, format!("its window {kernel:?} does not fit its input {from:?}")));
+    }
     let list = |name: &str, axis: usize, default: i64| {
         node.attr_ints(name).and_then(|list| list.get(axis)).copied().unwrap_or(default)
     };
@@ -53,8 +65,9 @@ pub(super) fn of(
             .filter(|v| (1..=LARGEST).contains(v))
             .ok_or_else(|| no_rule(node, format!("{name} {value}")))
     };
-    let axis = |axis: usize, input: usize, output: usize| -> Result<Axis, AutodiffError> {
-        let (kernel, stride, dilation) = (kernel[axis], size("strides", axis)?, size("dilations", axis)?);
+    let axis = |(axis, kernel): (usize, &usize)| -> Result<Axis, AutodiffError> {
+        let (kernel, input, output) = (*kernel, from[axis + 2], to[axis + 2]);
+        let (stride, dilation) = (size("strides", axis)?, size("dilations", axis)?);
         let overhang =
             (output.saturating_sub(1) * stride + dilation * kernel.saturating_sub(1) + 1).saturating_sub(input) as i64;
         let pad: i64 = match node.attr_string("auto_pad") {
@@ -68,7 +81,7 @@ pub(super) fn of(
         }
         Ok(Axis { kernel, stride, dilation, pad, input, output })
     };
-    Ok([axis(0, h, out_h)?, axis(1, w, out_w)?])
+    kernel.iter().enumerate().map(axis).collect()
 }
 
 /// Where a tap of the kernel goes on the way back.

@@ -1,7 +1,7 @@
 //! Raising the opset of an old model, so that newer operators can be added to it.
 //!
-//! Knows what changed in the operators of image classifiers from opset 7 to 17: attributes that became inputs, and
-//! Softmax, which once flattened its input. A node whose operator is not known to mean the same is an error.
+//! Knows what changed in the operators of image classifiers from opset 7 to 17: attributes that became inputs, Softmax,
+//! which once flattened its input, and Upsample, which became Resize. A node whose operator is not known to mean the same is an error.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ const OLDEST: i64 = 7;
 const IR_VERSION: u64 = 8;
 
 /// Operators whose meaning only widened between opset 7 and 17.
-const UNCHANGED: [&str; 61] = [
+const UNCHANGED: [&str; 97] = [
     "Abs",
     "Add",
     "And",
@@ -29,13 +29,18 @@ const UNCHANGED: [&str; 61] = [
     "AveragePool",
     "Cast",
     "Ceil",
+    "Celu",
     "Concat",
     "Constant",
     "ConstantOfShape",
     "Conv",
     "ConvTranspose",
+    "Cos",
+    "CumSum",
     "DepthToSpace",
+    "DequantizeLinear",
     "Div",
+    "Einsum",
     "Elu",
     "Equal",
     "Erf",
@@ -44,52 +49,88 @@ const UNCHANGED: [&str; 61] = [
     "Flatten",
     "Floor",
     "Gather",
+    "GatherElements",
+    "GatherND",
     "Gemm",
     "GlobalAveragePool",
+    "GlobalLpPool",
     "GlobalMaxPool",
     "Greater",
+    "GreaterOrEqual",
     "HardSigmoid",
     "HardSwish",
     "Identity",
     "InstanceNormalization",
+    "IsInf",
+    "IsNaN",
     "LRN",
     "LeakyRelu",
     "Less",
+    "LessOrEqual",
     "Log",
+    "LpNormalization",
+    "LpPool",
     "MatMul",
     "Max",
     "MaxPool",
+    "Mean",
     "Min",
+    "Mod",
     "Mul",
     "Neg",
+    "NonZero",
     "Not",
+    "Or",
     "PRelu",
     "Pow",
+    "QuantizeLinear",
     "Range",
     "Reciprocal",
+    "ReduceL1",
     "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
     "ReduceMax",
     "ReduceMean",
+    "ReduceMin",
     "ReduceProd",
+    "ReduceSumSquare",
     "Relu",
     "Reshape",
+    "Round",
+    "ScatterElements",
+    "ScatterND",
+    "Selu",
     "Shape",
     "Sigmoid",
+    "Sign",
+    "Sin",
+    "Size",
     "Softplus",
+    "Softsign",
+    "SpaceToDepth",
     "Sqrt",
     "Sub",
     "Sum",
     "Tanh",
+    "ThresholdedRelu",
+    "Tile",
     "Transpose",
     "Where",
+    "Xor",
 ];
 
 /// What becomes of a node.
 #[derive(Default)]
 struct Change {
+    /// Attributes that go.
     drop: &'static [&'static str],
+    /// Inputs that come after those that stay.
     inputs: Vec<String>,
-    axis: Option<i64>,
+    /// Attributes that come.
+    attributes: Vec<(&'static str, Attr<'static>)>,
+    /// Whether the node becomes a Resize, of whose inputs only the first stays.
+    resize: bool,
 }
 
 /// The model at an opset of at least `to` (at most 17). `shape_of` gives the shape of a tensor where it is known. Fails
@@ -153,26 +194,36 @@ fn change(
         "Clip" if from < 11 => {
             let bounds = [("min", f32::MIN), ("max", f32::MAX)];
             let inputs = bounds.map(|(name, none)| builder.floats(arr0(node.attr_float(name).unwrap_or(none)).view()));
-            Change { drop: &["min", "max"], inputs: inputs.to_vec(), axis: None }
+            Change { drop: &["min", "max"], inputs: inputs.to_vec(), ..Change::default() }
         }
         "Pad" if from < 11 => {
             let pads = ints("pads");
             let inputs = vec![pads, builder.scalar(node.attr_float("value").unwrap_or(0.0))];
-            Change { drop: &["pads", "value"], inputs, axis: None }
+            Change { drop: &["pads", "value"], inputs, ..Change::default() }
         }
         "Slice" if from < 10 => {
             let mut inputs = vec![ints("starts"), ints("ends"), ints("axes")];
             inputs.retain(|name| !name.is_empty());
-            Change { drop: &["starts", "ends", "axes"], inputs, axis: None }
+            Change { drop: &["starts", "ends", "axes"], inputs, ..Change::default() }
         }
         "Squeeze" | "Unsqueeze" | "ReduceSum" if from < 13 => match node.attr_ints("axes") {
-            Some(_) => Change { drop: &["axes"], inputs: vec![ints("axes")], axis: None },
+            Some(_) => Change { drop: &["axes"], inputs: vec![ints("axes")], ..Change::default() },
             None => Change::default(),
         },
         "Split" if from < 13 => match node.attr_ints("split") {
-            Some(_) => Change { drop: &["split"], inputs: vec![ints("split")], axis: None },
+            Some(_) => Change { drop: &["split"], inputs: vec![ints("split")], ..Change::default() },
             None => Change::default(),
         },
+        // Both laid the output's grid onto the input by its corner and took the neighbour below.
+        "Upsample" | "Resize" if from < 11 => {
+            let scales = match (node.input(1), node.attr_floats("scales")) {
+                (Some(scales), _) => scales.to_owned(),
+                (None, scales) => builder.floats(ndarray::aview1(scales?)),
+            };
+            let corner = ("coordinate_transformation_mode", Attr::Text("asymmetric"));
+            let attributes = vec![corner, ("nearest_mode", Attr::Text("floor"))];
+            Change { drop: &["scales"], inputs: vec![String::new(), scales], attributes, resize: true }
+        }
         "Dropout" if from < 12 => Change { drop: &["ratio"], ..Change::default() },
         "BatchNormalization" if node.outputs.len() == 1 && node.attr_int("spatial").unwrap_or(1) == 1 => {
             Change { drop: &["spatial"], ..Change::default() }
@@ -183,27 +234,34 @@ fn change(
             let axis = usize::try_from(if axis < 0 { axis + shape.len() as i64 } else { axis }).ok()?;
             let rest = shape.get(axis + 1..)?;
             rest.iter().all(|size| *size == 1).then_some(())?;
-            Change { drop: &["axis"], inputs: Vec::new(), axis: Some(axis as i64) }
+            Change { drop: &["axis"], attributes: vec![("axis", Attr::Int(axis as i64))], ..Change::default() }
         }
         "Clip" | "Pad" | "Slice" | "Squeeze" | "Unsqueeze" | "ReduceSum" | "Split" | "Dropout" | "Softmax"
-        | "LogSoftmax" => Change::default(),
+        | "LogSoftmax" | "Resize" => Change::default(),
         op if UNCHANGED.contains(&op) => Change::default(),
         _ => return None,
     })
 }
 
 fn apply(node: &[u8], change: &Change) -> Result<Vec<u8>, OnnxError> {
+    let mut inputs = 0;
     let mut node = wire::rewrite(node, |part| {
+        inputs += usize::from(part.number == field::NODE_INPUT);
         let name = match part.number {
             field::NODE_ATTRIBUTE => wire::content_of(part.content, field::NAME)?,
             _ => None,
         };
         let dropped = name.is_some_and(|name| change.drop.iter().any(|drop| drop.as_bytes() == name));
-        Ok(if dropped { Edit::Drop } else { Edit::Keep })
+        Ok(match part.number {
+            field::NODE_INPUT if change.resize && inputs > 1 => Edit::Drop,
+            field::NODE_OPERATOR if change.resize => Edit::Replace(b"Resize".to_vec()),
+            _ if dropped => Edit::Drop,
+            _ => Edit::Keep,
+        })
     })?;
     change.inputs.iter().for_each(|input| wire::push(&mut node, field::NODE_INPUT, input.as_bytes()));
-    if let Some(axis) = change.axis {
-        wire::push(&mut node, field::NODE_ATTRIBUTE, &attribute_bytes("axis", Attr::Int(axis)));
+    for (name, value) in &change.attributes {
+        wire::push(&mut node, field::NODE_ATTRIBUTE, &attribute_bytes(name, *value));
     }
     Ok(node)
 }
