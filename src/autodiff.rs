@@ -19,6 +19,7 @@ mod rules;
 mod seed;
 
 use backward::Backward;
+pub use backward::without_rule;
 pub use policy::Policy;
 pub use pullback::{Pullback, PullbackModel, pull_back};
 

@@ -30,6 +30,7 @@
 //! | [`network`] | forward, activations and gradients of batches, in sessions made when they are needed |
 //! | [`attribution`] | one method a file; [`blur`] is shared with [`map`] |
 //! | [`interpretation`] | what is inside: filters, feature maps, activation maximisation |
+//! | [`evaluation`] | does it deserve trust: the gradient against differences of scores, which methods work |
 //! | [`look`] | every setting of appearance; [`choice`] gives each its names |
 //! | [`map`], [`paint`], [`export`] | array → map → pixels → files |
 //! | [`jobs`] | the engine thread, the painters, the cache |
@@ -64,6 +65,7 @@ pub mod choice;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod evaluation;
 pub mod export;
 pub mod interpretation;
 pub mod jobs;

@@ -17,4 +17,5 @@ pub mod preprocess;
 pub mod scale;
 pub mod settings;
 pub mod source;
+pub mod summary;
 pub mod unit;

@@ -17,6 +17,7 @@ use crate::model::layers::{self, Layer};
 use crate::model::output::Activation;
 use crate::model::preprocess::Preprocess;
 use crate::model::settings::{ImageInput, Origins};
+use crate::model::summary::Summary;
 use crate::onnx::{Graph, Model};
 
 mod batch;
@@ -26,11 +27,13 @@ mod open;
 pub mod prediction;
 mod pullback;
 mod sessions;
+mod tail;
 mod values;
 
 pub use error::NetworkError;
 pub use prediction::Prediction;
 pub use pullback::LayerGradients;
+pub use tail::Tail;
 
 use pullback::PullbackSessions;
 use sessions::GradientSessions;
@@ -88,6 +91,21 @@ pub struct Network {
 }
 
 impl Network {
+    /// The model, its batch axis set free where that can be done.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Shape and name of the input that takes the pictures.
+    pub fn image_input(&self) -> &ImageInput {
+        &self.input
+    }
+
+    /// Name of the tensor with the logits.
+    pub fn logits(&self) -> &str {
+        &self.logits
+    }
+
     /// The card, found or made up.
     pub fn card(&self) -> &Card {
         &self.card
@@ -214,7 +232,14 @@ impl Network {
         Ok(Gradients { logits, gradients, activations })
     }
 
-    /// Looks at the sizes of all tensors, the first time that a gradient needs them.
+    /// The model in figures.
+    pub fn summary(&mut self) -> Result<Summary, NetworkError> {
+        self.observe()?;
+        let observations = self.observations.get_or_insert_default();
+        Ok(Summary::of(self.model.graph(), |tensor| observations.get(tensor).map(|observed| observed.shape.clone())))
+    }
+
+    /// Looks at the sizes of all tensors, the first time that a question needs them.
     fn observe(&mut self) -> Result<(), NetworkError> {
         if self.observations.is_none() {
             let [channels, height, width] = self.preprocess.shape();

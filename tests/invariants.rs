@@ -54,14 +54,26 @@ fn absent(rooms: &[&str], but: &[&str], forbidden: &[&str]) {
 
 #[test]
 fn methods_maps_and_painting_never_see_a_terminal() {
-    let rooms = ["onnx", "autodiff", "engine", "model", "network", "attribution", "blur", "map", "paint", "export"];
+    let rooms = [
+        "onnx",
+        "autodiff",
+        "engine",
+        "model",
+        "network",
+        "attribution",
+        "evaluation",
+        "blur",
+        "map",
+        "paint",
+        "export",
+    ];
     let right = ["crate::terminal", "crate::ui", "crate::app", "crate::jobs", "crate::cli", "crossterm", "ratatui"];
     absent(&rooms, &[], &right);
 }
 
 #[test]
 fn methods_know_nothing_of_maps_and_colours() {
-    let rooms = ["onnx", "autodiff", "engine", "model", "network", "attribution"];
+    let rooms = ["onnx", "autodiff", "engine", "model", "network", "attribution", "evaluation"];
     absent(&rooms, &[], &["crate::map", "crate::paint", "crate::look", "crate::export"]);
 }
 

@@ -9,7 +9,7 @@ use ndarray::{ArrayD, IxDyn};
 use super::{AutodiffError, Observations, Observed, Policy, rules};
 use crate::engine::Value;
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{DataType, Model, Node, surgery};
+use crate::onnx::{DataType, Graph, Model, Node, surgery};
 
 /// State of one rewrite.
 pub(super) struct Backward<'a> {
@@ -44,12 +44,6 @@ impl<'a> Backward<'a> {
                 return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
             }
         }
-        let mut active: HashSet<&str> = wrt.iter().copied().collect();
-        for node in graph.nodes.iter().filter(|node| !rules::stops_gradient(node)) {
-            if node.inputs.iter().chain(&node.captured).any(|name| active.contains(name.as_str())) {
-                active.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
-            }
-        }
         Ok(Self {
             builder: GraphBuilder::beside(graph, "lensor/"),
             policy,
@@ -57,7 +51,7 @@ impl<'a> Backward<'a> {
             model,
             observations,
             score,
-            active,
+            active: active(graph, wrt),
             arrived: HashMap::new(),
             node_outputs: HashMap::new(),
         })
@@ -248,11 +242,36 @@ impl<'a> Backward<'a> {
     }
 }
 
+/// Tensors that depend on one of `wrt` by a differentiable path.
+fn active<'a>(graph: &'a Graph, wrt: &[&'a str]) -> HashSet<&'a str> {
+    let mut active: HashSet<&str> = wrt.iter().copied().collect();
+    for node in graph.nodes.iter().filter(|node| !rules::stops_gradient(node)) {
+        if node.inputs.iter().chain(&node.captured).any(|name| active.contains(name.as_str())) {
+            active.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
+        }
+    }
+    active
+}
+
+/// The nodes on the differentiable paths from `from` to `score` whose operators have no rule, in graph order. Those that
+/// have one may still be used in a way that it does not cover.
+pub fn without_rule<'a>(graph: &'a Graph, from: &'a str, score: &'a str) -> Vec<&'a Node> {
+    let active = active(graph, &[from]);
+    let mut needed = HashSet::from([score]);
+    let mut found = Vec::new();
+    for node in graph.nodes.iter().rev().filter(|node| !rules::stops_gradient(node)) {
+        let mut inputs = node.inputs.iter().chain(&node.captured).map(String::as_str);
+        let on_the_way = node.outputs.iter().any(|output| needed.contains(output.as_str()));
+        if on_the_way && inputs.clone().any(|input| active.contains(input)) {
+            needed.extend(&mut inputs);
+            found.extend((!rules::exists(node)).then_some(node));
+        }
+    }
+    found.reverse();
+    found
+}
+
 /// The error that names a node and says what is in the way.
 pub(super) fn no_rule(node: &Node, reason: impl Into<String>) -> AutodiffError {
-    let op = match node.domain.as_str() {
-        "" => node.op_type.clone(),
-        domain => format!("{domain}.{}", node.op_type),
-    };
-    AutodiffError::NoRule { node: node.name.clone(), op, reason: reason.into() }
+    AutodiffError::NoRule { node: node.name.clone(), op: node.qualified_op(), reason: reason.into() }
 }

@@ -117,6 +117,11 @@ pub(super) fn stops_gradient(node: &Node) -> bool {
     node.domain.is_empty() && (STOPS.contains(&node.op_type.as_str()) || node.op_type == "Cast" && !float_cast())
 }
 
+/// Whether there is a rule for a node's operator.
+pub(super) fn exists(node: &Node) -> bool {
+    node.domain.is_empty() && (node.op_type == "Split" || rule(&node.op_type).is_some())
+}
+
 /// Applies the rule of a node that a gradient has reached.
 pub(super) fn apply(backward: &mut Backward, node: &Node) -> Result<(), AutodiffError> {
     if node.op_type == "Split" && node.domain.is_empty() {

@@ -3,6 +3,8 @@
 //! Owns recognising the two heads that CAM needs (Zhou et al. 2016): global average pooling and one linear layer, or a
 //! convolution to one map a class and global average pooling. Must not know how maps are drawn.
 
+use std::fmt;
+
 use ndarray::{Array1, Array2, Axis, Ix2, concatenate};
 
 use crate::onnx::{Graph, Node, OnnxError};
@@ -31,6 +33,16 @@ pub enum Head {
         /// The operators from the last feature maps to the logits, such as `Flatten → Gemm → Relu → Gemm`.
         description: String,
     },
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GapLinear { .. } => f.write_str("global average pooling → one linear layer"),
+            Self::ConvGap { .. } => f.write_str("one feature map a class → global average pooling"),
+            Self::Other { description } => f.write_str(description),
+        }
+    }
 }
 
 impl Head {

@@ -90,6 +90,12 @@ impl Node {
         self.outputs.first().map_or("", String::as_str)
     }
 
+    /// Operator, with its domain before it where that is not ONNX's own: `Conv`, `com.microsoft.FusedConv`.
+    pub fn qualified_op(&self) -> String {
+        let Self { domain, op_type, .. } = self;
+        if domain.is_empty() { op_type.clone() } else { format!("{domain}.{op_type}") }
+    }
+
     fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
@@ -207,6 +213,12 @@ impl Graph {
     /// A stored constant.
     pub fn initializer(&self, tensor: &str) -> Option<&TensorProto> {
         self.initializers.get(tensor)
+    }
+
+    /// All stored constants: initializers and the values of Constant nodes.
+    pub fn stored(&self) -> impl Iterator<Item = &TensorProto> {
+        let constants = self.nodes.iter().filter(|node| node.op_type == "Constant");
+        self.initializers.values().chain(constants.filter_map(|node| node.attr_tensor("value")))
     }
 
     /// The stored constant behind a name: an initializer, a Constant node's value, or an Identity of either (exporters

@@ -7,11 +7,13 @@ use super::{Model, OnnxError};
 
 mod batch;
 mod cut;
+mod feed;
 mod logits;
 mod opset;
 
 pub use batch::free_batch;
 pub use cut::cut;
+pub use feed::feed;
 pub use logits::{Last, LogitsTensor, both_classes, logits};
 pub use opset::raise_opset;
 

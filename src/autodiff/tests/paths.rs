@@ -86,3 +86,19 @@ fn no_differentiable_path_is_an_error_and_not_a_zero() {
     let error = differentiated(&model, &[1, 1, 2, 2], &["y"], &[]).err().unwrap();
     assert!(matches!(&error, AutodiffError::UnknownTensor { tensor } if tensor == "y"), "{error}");
 }
+
+#[test]
+fn operators_without_a_rule_are_all_found_where_they_are_in_the_way() {
+    let mut b = with_input([1, 2, 2]);
+    b.named_node("Hardmax", &["x"], &["a"], &[]);
+    b.named_node("Relu", &["a"], &["b"], &[]);
+    b.named_node("Det", &["b"], &["c"], &[]);
+    b.named_node("Flatten", &["c"], &["z"], &[]);
+    b.named_node("Det", &["b"], &["beside"], &[]);
+    b.output("z");
+    let model = Model::from_bytes(b.into_model(17), None).unwrap();
+    let names = |from| without_rule(model.graph(), from, "z").iter().map(|node| node.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(names("x"), ["a", "c"]);
+    assert_eq!(names("b"), ["c"]);
+    assert!(names("c").is_empty());
+}
