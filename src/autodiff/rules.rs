@@ -8,6 +8,7 @@ use crate::onnx::Node;
 
 mod activation;
 mod arithmetic;
+mod averaging;
 mod convolution;
 mod einsum;
 mod indexing;
@@ -58,7 +59,9 @@ fn rule(op: &str) -> Option<Rule> {
         "LpNormalization" => normalization::lp_normalization,
         "LRN" => normalization::local_response,
         "MaxPool" => pooling::max_pool,
-        "AveragePool" => pooling::average_pool,
+        "AveragePool" => averaging::average_pool,
+        "LpPool" => averaging::lp_pool,
+        "GlobalLpPool" => averaging::global_lp_pool,
         "GlobalAveragePool" => reduction::global_average_pool,
         "GlobalMaxPool" => reduction::global_max_pool,
         "ReduceLogSum" | "ReduceMean" | "ReduceSum" => reduction::even,

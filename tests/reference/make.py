@@ -138,6 +138,15 @@ def poolings():
                {"a": np.array([3, 2], np.int64)}, lambda x: x.mean((2, 3)), 18)
 
 
+def further_poolings():
+    case("average_pool_1d", Lambda(lambda x, p: p(x.flatten(2)), nn.AvgPool1d(3, 2, 1)))
+    case("average_pool_3d", Lambda(lambda x, p: p(x.unsqueeze(1)), nn.AvgPool3d((3, 2, 1), (1, 2, 1), (1, 0, 0), count_include_pad=False)))
+    node = helper.make_node
+    nodes_case("lp_pool", [node("LpPool", ["x"], ["p"], kernel_shape=[3, 2], strides=[2, 1], p=3)], {},
+               lambda x: F.avg_pool2d(x.abs() ** 3, (3, 2), (2, 1), divisor_override=1) ** (1 / 3), 17)
+    nodes_case("global_lp_pool", [node("GlobalLpPool", ["x"], ["p"])], {}, lambda x: x.norm(2, (2, 3)), 17)
+
+
 def element_wise():
     case("relu", nn.ReLU())
     case("relu6", Lambda(lambda x: F.relu6(8 * x)))
@@ -313,10 +322,44 @@ def old_opsets():
     ], {}, lambda x: F.max_pool2d(x * x.mean((2, 3), keepdim=True).softmax(1), 3, 2), 11)
 
 
+def other_frameworks():
+    """What tf2onnx writes of a Keras block: channels last, padding at one side, ReLU6 as Min and Max, a mean as the pool."""
+    node = helper.make_node
+    weight, dense = sine((5, 4, 3, 3), 0.4, 1.7, 0.3), sine((5, 3), 0.4, 1.7, 0.3)
+    scale, offset = sine((1, 5, 1, 1), 0.4, 1.7, 1.0), sine((1, 5, 1, 1), 0.4, 1.1)
+    nodes = [
+        node("Transpose", ["x"], ["last"], perm=[0, 2, 3, 1]), node("Transpose", ["last"], ["first"], perm=[0, 3, 1, 2]),
+        node("Pad", ["first", "pads"], ["padded"]), node("Conv", ["padded", "w"], ["conv"], strides=[2, 2], kernel_shape=[3, 3]),
+        node("Mul", ["conv", "scale"], ["scaled"]), node("Add", ["scaled", "offset"], ["normal"]), node("Max", ["normal", "zero"], ["above"]),
+        node("Min", ["above", "six"], ["relu6"]), node("ReduceMean", ["relu6"], ["mean"], axes=[2, 3], keepdims=0), node("MatMul", ["mean", "dense"], ["y0"]),
+    ]
+    constants = dict(w=weight, scale=scale, offset=offset, dense=dense, zero=np.float32(0), six=np.float32(0.6), pads=np.array([0, 0, 0, 0, 0, 0, 1, 1]))
+    exact = {key: torch.from_numpy(np.asarray(value)).double() for key, value in constants.items()}
+
+    def keras(x):
+        x = F.conv2d(F.pad(x, (0, 1, 0, 1)), exact["w"], stride=2) * exact["scale"] + exact["offset"]
+        return x.clamp(0, 0.6).mean((2, 3)) @ exact["dense"]
+
+    nodes_case("keras", nodes, constants, keras, 13, (2, 4, 6, 6))
+    caffe = [
+        node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]), node("Relu", ["a"], ["b"]), node("LRN", ["b"], ["c"], size=3, alpha=0.3),
+        node("MaxPool", ["c"], ["d"], kernel_shape=[3, 3], strides=[2, 2]), node("Sum", ["d", "d", "d"], ["e"]), node("Dropout", ["e"], ["f", "mask"], ratio=0.5),
+        node("Upsample", ["f"], ["g"], mode="nearest", scales=[1.0, 1.0, 2.0, 2.0]), node("Reshape", ["g", "flat"], ["h"]),
+    ]
+
+    def zoo(x):
+        x = F.relu(F.conv2d(x, exact["w"], padding=1))
+        window = [x[:, max(0, c - 1):c + 2].square().sum(1) for c in range(5)]
+        x = F.max_pool2d(x / (1 + 0.1 * torch.stack(window, 1)) ** 0.75, 3, 2)
+        return (3 * x).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    nodes_case("model_zoo", caffe, dict(w=weight, flat=np.array([0, -1])), zoo, 7, constants_are_inputs=True)
+
+
 def main():
     torch.set_num_threads(1)
-    for part in (convolutions, further_convolutions, poolings, element_wise, pointwise, reductions, normalizations, resampling, tiles, attention,
-                 linear, shapes, networks, old_opsets):
+    for part in (convolutions, further_convolutions, poolings, further_poolings, element_wise, pointwise, reductions, normalizations, resampling, tiles, attention,
+                 linear, shapes, networks, old_opsets, other_frameworks):
         part()
     path = pathlib.Path(__file__).parent / "operators.npz"
     np.savez_compressed(path, **CASES)

@@ -18,47 +18,23 @@ fn operands<'n>(backward: &Backward, node: &'n Node) -> Result<(&'n str, &'n str
 
 /// y = x ∗ kernel + bias, with groups, strides, dilations and any padding.
 pub(super) fn conv(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let (x, kernel) = operands(backward, node)?;
-    if backward.observed(x)?.shape.len() != 4 {
-        return along_other_than_two_axes(backward, node, gradient);
+    let (x, name) = operands(backward, node)?;
+    let kernel = backward.weights(node, name)?;
+    let group = usize::try_from(node.attr_int("group").unwrap_or(1)).unwrap_or(0);
+    if kernel.ndim() != 4 {
+        let axes = window::axes(backward, node, x, kernel.shape().get(2..).unwrap_or_default())?;
+        let passed = window::transposed(backward, gradient, name, group, &axes);
+        backward.send(x, passed);
+        return Ok(());
     }
-    let kernel = backward.weights(node, kernel)?;
     let kernel = kernel.into_dimensionality::<Ix4>().map_err(|error| no_rule(node, error.to_string()))?;
     let (outputs, per_group, kh, kw) = kernel.dim();
-    let group = usize::try_from(node.attr_int("group").unwrap_or(1)).unwrap_or(0);
     let channels = backward.observed(x)?.shape.get(1).copied().unwrap_or(0);
     if group == 0 || outputs % group != 0 || per_group * group != channels || kh * kw == 0 {
         return Err(no_rule(node, "its kernel does not fit its input"));
     }
     let axes = window::of(backward, node, x, [kh, kw])?;
     let passed = window::input_gradient(backward, gradient, kernel.view(), group, axes);
-    backward.send(x, passed);
-    Ok(())
-}
-
-/// Convolutions over a sequence or a volume: rare in image classifiers, so that ConvTranspose is fast enough.
-fn along_other_than_two_axes(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let (x, kernel) = operands(backward, node)?;
-    let shape = backward.weights(node, kernel)?.shape().to_vec();
-    let axes = window::axes(backward, node, x, shape.get(2..).unwrap_or_default())?;
-    let (mut starts, mut ends, mut rests) = (Vec::new(), Vec::new(), Vec::new());
-    for axis in &axes {
-        let reach = (axis.output.saturating_sub(1) * axis.stride + axis.dilation * (axis.kernel - 1) + 1) as i64;
-        let overhang = reach - axis.input as i64 - axis.pad;
-        starts.push(axis.pad);
-        ends.push(overhang.max(0));
-        rests.push((-overhang).max(0));
-    }
-    starts.append(&mut ends);
-    let sizes = |of: fn(&window::Axis) -> usize| axes.iter().map(|axis| of(axis) as i64).collect::<Vec<_>>();
-    let attributes = [
-        ("group", Attr::Int(node.attr_int("group").unwrap_or(1))),
-        ("strides", Attr::Ints(&sizes(|axis| axis.stride))),
-        ("dilations", Attr::Ints(&sizes(|axis| axis.dilation))),
-        ("pads", Attr::Ints(&starts)),
-        ("output_padding", Attr::Ints(&rests)),
-    ];
-    let passed = backward.emit("ConvTranspose", &[gradient, kernel], &attributes);
     backward.send(x, passed);
     Ok(())
 }

@@ -1,6 +1,4 @@
-//! Pooling over windows: to the maximum, or to all elements in equal shares.
-
-use ndarray::Array4;
+//! Pooling over windows to the maximum.
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
@@ -38,37 +36,6 @@ pub(super) fn max_pool(backward: &mut Backward, node: &Node, gradient: &str) -> 
     let scattered =
         backward.emit("ScatterElements", &[&zeros, &indices, &updates], &[("axis", Attr::Int(0)), reduction]);
     let passed = backward.reshape_like(&scattered, x)?;
-    backward.send(x, passed);
-    Ok(())
-}
-
-/// A depthwise convolution with a constant kernel, seen backwards; windows that count fewer elements (at the border)
-/// weigh these more.
-pub(super) fn average_pool(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let (x, axes) = windows(backward, node)?;
-    let channels = backward.observed(x)?.shape.get(1).copied().unwrap_or(0);
-    let [h, w] = axes;
-    let area = h.kernel * w.kernel;
-    let with_padding = node.attr_int("count_include_pad").unwrap_or(0) != 0;
-    let pads = node.attr_ints("pads");
-    let end = |axis: usize| pads.and_then(|pads| pads.get(2 + axis)).copied().unwrap_or(0);
-    let counted = |axis: &Axis, end: i64| -> Vec<usize> {
-        let (low, high) = if with_padding { (-axis.pad, axis.input as i64 + end) } else { (0, axis.input as i64) };
-        let position = |o: usize, k: usize| (o * axis.stride + k * axis.dilation) as i64 - axis.pad;
-        (0..axis.output).map(|o| (0..axis.kernel).filter(|k| (low..high).contains(&position(o, *k))).count()).collect()
-    };
-    let (rows, columns) = (counted(&h, end(0)), counted(&w, end(1)));
-    let factors = Array4::from_shape_fn((1, 1, h.output, w.output), |(_, _, row, column)| {
-        area as f32 / (rows[row] * columns[column]).max(1) as f32
-    });
-    let weighted = if factors.iter().all(|factor| *factor == 1.0) {
-        gradient.to_owned()
-    } else {
-        let factors = backward.builder.floats(factors.view());
-        backward.emit("Mul", &[gradient, &factors], &[])
-    };
-    let kernel = Array4::from_elem((channels, 1, h.kernel, w.kernel), 1.0 / area as f32);
-    let passed = window::input_gradient(backward, &weighted, kernel.view(), channels, axes);
     backward.send(x, passed);
     Ok(())
 }

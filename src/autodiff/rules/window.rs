@@ -213,6 +213,29 @@ pub(super) fn input_gradient(
     shape::crop(backward, &spread, &[2, 3], &[0, 0], &axes.map(|axis| axis.input as i64))
 }
 
+/// As [`input_gradient`] along any number of axes: a sequence, a volume. Rare in image classifiers, so that ConvTranspose
+/// is fast enough. `kernel` is the name of the convolution's own.
+pub(super) fn transposed(backward: &mut Backward, gradient: &str, kernel: &str, group: usize, axes: &[Axis]) -> String {
+    let (mut pads, mut ends, mut missed) = (Vec::new(), Vec::new(), Vec::new());
+    for axis in axes {
+        let reach = (axis.output.saturating_sub(1) * axis.stride + axis.dilation * (axis.kernel - 1) + 1) as i64;
+        let overhang = reach - axis.input as i64 - axis.pad;
+        pads.push(axis.pad);
+        ends.push(overhang.max(0));
+        missed.push((-overhang).max(0));
+    }
+    pads.append(&mut ends);
+    let sizes = |of: fn(&Axis) -> usize| axes.iter().map(|axis| of(axis) as i64).collect::<Vec<_>>();
+    let attributes = [
+        ("group", Attr::Int(group as i64)),
+        ("strides", Attr::Ints(&sizes(|axis| axis.stride))),
+        ("dilations", Attr::Ints(&sizes(|axis| axis.dilation))),
+        ("pads", Attr::Ints(&pads)),
+        ("output_padding", Attr::Ints(&missed)),
+    ];
+    backward.emit("ConvTranspose", &[gradient, kernel], &attributes)
+}
+
 /// The kernel of the way back, `[channels · phases, outputs / group, h, w]`, phases innermost.
 fn flip(kernel: ArrayView4<f32>, group: usize, h: &Back, w: &Back, phases: [usize; 2]) -> Array4<f32> {
     let (outputs, per_group, rows, columns) = kernel.dim();
