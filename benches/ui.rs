@@ -76,7 +76,7 @@ impl Program {
             painters: Painters::start(move |made| drop(to_painter.send(Msg::Made(made)))).unwrap(),
             receiver,
             writer: Writer::new(Depth::True),
-            picture: Arc::new(Picture { name: "picture.png".to_owned(), rgb }),
+            picture: Arc::new(Picture::opaque("picture.png", rgb)),
         };
         program.apply(Msg::Resize(Size::new(160, 48), None));
         program.wait(|state| state.is_idle() && state.values().is_some());

@@ -15,8 +15,6 @@ use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
 use crate::engine::{self, Cancel, Engine, OpenError};
 use crate::jobs::explainer::Recipe;
-use crate::model::card::Resize;
-use crate::model::settings::Overrides;
 use crate::model::source::Source;
 use crate::network::Network;
 use crate::terminal::graphics::GraphicsChoice;
@@ -36,11 +34,13 @@ mod interrupt;
 mod layers;
 mod man;
 mod models;
+mod network;
 mod output;
 pub mod progress;
 mod question;
 mod report;
 mod runtime;
+mod settings;
 mod sheet;
 mod task;
 mod ui;
@@ -80,17 +80,9 @@ enum Command {
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Network to explain [default: the bundled one]
+    /// Network to explain, a .onnx file or a folder with one [default: the bundled one]
     #[arg(long, global = true, value_name = "FILE")]
     pub model: Option<PathBuf>,
-
-    /// Class names, one a line [default: the network's own]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-
-    /// How pictures of another shape are fitted [default: as the network's card says]
-    #[arg(long, global = true, value_name = "HOW")]
-    pub resize: Option<Resize>,
 
     /// ONNX Runtime library to use [default: looked for, then fetched]
     #[arg(long, global = true, value_name = "FILE")]
@@ -111,6 +103,10 @@ pub struct Global {
     /// Threads of one run [default: the cores there are]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+
+    /// What the user says about the network.
+    #[command(flatten)]
+    pub network: network::NetworkFlags,
 }
 
 impl Global {
@@ -124,7 +120,7 @@ impl Global {
     fn recipe(&self) -> Recipe {
         Recipe {
             source: self.model.clone().map_or_else(Source::default, Source::File),
-            overrides: Overrides { labels: self.labels.clone(), resize: self.resize },
+            overrides: self.network.overrides(),
             search: self.search(),
             device: self.device,
             threads: self.threads.map(usize::from),

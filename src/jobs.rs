@@ -14,6 +14,7 @@ use crate::model::layers::Layer;
 use crate::model::output::Activation;
 use crate::model::picture::Picture;
 use crate::model::preprocess::{Prepared, Preprocess};
+use crate::model::settings::Listing;
 use crate::network::Prediction;
 use crate::network::prediction;
 
@@ -102,6 +103,10 @@ pub struct Facts {
     pub preprocess: Preprocess,
     /// What makes probabilities of logits.
     pub activation: Activation,
+    /// What is settled about it, and where that came from.
+    pub settings: Listing,
+    /// What should be known about how it is run and what is assumed about it.
+    pub notes: Vec<String>,
     /// Whether CAM works; if not, why.
     pub cam: Result<(), String>,
     /// What the engine runs on.

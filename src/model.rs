@@ -6,8 +6,11 @@
 
 pub mod bundled;
 pub mod card;
+pub mod channels;
 pub mod gallery;
 pub mod head;
+pub mod hub;
+pub mod input;
 pub mod labels;
 pub mod layers;
 pub mod near;

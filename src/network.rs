@@ -12,11 +12,12 @@ use crate::autodiff::Observations;
 use crate::engine::{Cancel, Engine, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::Head;
+use crate::model::input::ImageInput;
 use crate::model::labels::Labels;
 use crate::model::layers::{self, Layer};
 use crate::model::output::Activation;
 use crate::model::preprocess::Preprocess;
-use crate::model::settings::{ImageInput, Origins};
+use crate::model::settings::Listing;
 use crate::model::summary::Summary;
 use crate::onnx::{Graph, Model};
 
@@ -76,7 +77,8 @@ pub struct Network {
     logits: String,
     classes: usize,
     card: Card,
-    origins: Origins,
+    settings: Listing,
+    notes: Vec<String>,
     labels: Labels,
     activation: Activation,
     preprocess: Preprocess,
@@ -87,7 +89,8 @@ pub struct Network {
     pullbacks: PullbackSessions,
     values: ValueSessions,
     observations: Option<Observations>,
-    one_by_one: bool,
+    /// How many pictures a run takes where it cannot take any number.
+    part: Option<usize>,
 }
 
 impl Network {
@@ -111,9 +114,14 @@ impl Network {
         &self.card
     }
 
-    /// Where its settings came from.
-    pub fn origins(&self) -> &Origins {
-        &self.origins
+    /// What is settled about it, and where that came from.
+    pub fn settings(&self) -> &Listing {
+        &self.settings
+    }
+
+    /// What people should know about how it is run and what is assumed about it, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The graph, with its batch axis free.
@@ -196,8 +204,8 @@ impl Network {
         let mut wanted = vec![self.logits.as_str()];
         wanted.extend(tensors(&self.layers, layers)?);
         let (session, input) = (&mut self.forward, &self.input.name);
-        let run = |part: &Value, _| session.run(&[(input, part)], &wanted, cancel);
-        let mut values = batch::run(&mut self.one_by_one, x, run)?.into_iter();
+        let run = |part: &Value, _: &[usize]| session.run(&[(input, part)], &wanted, cancel);
+        let mut values = batch::run(&mut self.part, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
         let activations = values.map(batch::maps).collect::<Result<_, _>>()?;
         Ok(Forward { logits, activations })
@@ -224,8 +232,9 @@ impl Network {
         };
         let scores = (self.logits.as_str(), self.activation);
         let session = self.gradients.get(&self.model, &*self.engine, observations, scores, &wrt, &taps)?;
-        let run = |part: &Value, rows| session.run((&self.input.name, part), &seeds, rows, &wrt, &taps, cancel);
-        let mut values = batch::run(&mut self.one_by_one, x, run)?.into_iter();
+        let run =
+            |part: &Value, rows: &[usize]| session.run((&self.input.name, part), &seeds, rows, &wrt, &taps, cancel);
+        let mut values = batch::run(&mut self.part, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
         let mut gradients = values.map(batch::maps).collect::<Result<Vec<_>, _>>()?;
         let activations = gradients.split_off(wrt.len());
@@ -243,7 +252,7 @@ impl Network {
     fn observe(&mut self) -> Result<(), NetworkError> {
         if self.observations.is_none() {
             let [channels, height, width] = self.preprocess.shape();
-            let shape = [1, channels, height, width];
+            let shape = [self.part.unwrap_or(1), channels, height, width];
             self.observations = Some(observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?);
         }
         Ok(())

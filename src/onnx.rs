@@ -49,6 +49,15 @@ pub enum OnnxError {
         /// What is wrong with them.
         reason: String,
     },
+    /// The model would be larger than protobuf allows once its 16-bit floats are 32-bit ones.
+    #[error(
+        "in 32-bit floats, which lensor computes in, the network has {size} bytes, more than the 2 GiB a protobuf file \
+         can have: export it in float32 with its weights as external data"
+    )]
+    TooLargeInFloat32 {
+        /// Its size in bytes.
+        size: u64,
+    },
     /// The graph breaks a rule of ONNX.
     #[error("broken graph: {reason}; export the model again, or try `onnx.checker` on it")]
     BrokenGraph {
@@ -156,6 +165,15 @@ impl Model {
     pub fn extended(&self, addition: proto::GraphProto) -> Vec<u8> {
         append(self.bytes(), addition)
     }
+}
+
+/// As [`append`], at the beginning: nodes that others need come before them.
+fn prepend(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {
+    let addition = proto::ModelProto { graph: Some(addition), ..Default::default() };
+    let mut bytes = Vec::with_capacity(model.len() + addition.encoded_len());
+    addition.encode_raw(&mut bytes);
+    bytes.extend_from_slice(model);
+    bytes
 }
 
 fn append(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {

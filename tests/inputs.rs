@@ -4,7 +4,10 @@
 
 use std::process::{Command, Output, Stdio};
 
-use ndarray::arr2;
+use lensor::onnx::build::{Attr, GraphBuilder};
+use lensor::onnx::{DataType, Dim};
+use ndarray::{Array3, Array4, arr2};
+use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use serde_json::Value;
 
 #[path = "support/colours.rs"]
@@ -13,6 +16,7 @@ mod colours;
 use colours::Studio;
 
 const RED: [u8; 3] = [220, 30, 30];
+const BLUE: [u8; 3] = [30, 30, 220];
 
 /// A folder with the picture `red.png` and a network in `net.onnx` that has no card.
 fn studio(network: Vec<u8>) -> Studio {
@@ -96,4 +100,199 @@ fn a_number_is_explained_as_such() {
     assert!(!refused.status.success() && said(&refused).contains("--of logit"), "{}", said(&refused));
     let text = lensor(&studio, &["explain", "red.png"]);
     assert!(!String::from_utf8_lossy(&text.stdout).contains('%'), "{}", String::from_utf8_lossy(&text.stdout));
+}
+
+/// The network behind an input of this type and shape; `begin` makes `[batch, 3, h, w]` floats of it called `input`.
+fn dressed(elem: DataType, shape: [usize; 4], begin: impl FnOnce(&mut GraphBuilder)) -> Vec<u8> {
+    let mut graph = GraphBuilder::new("");
+    let dim = |size: usize| if size == 0 { Dim::Unknown } else { Dim::Fixed(size) };
+    graph.input("x", elem, &shape.map(dim));
+    begin(&mut graph);
+    colours::trunk(&mut graph);
+    graph.output("logits");
+    graph.into_model(17)
+}
+
+/// The report of the network without a dress.
+fn plain(arguments: &[&str]) -> Value {
+    json(lensor(&studio(colours::network()), &[&["explain", "red.png", "--json"], arguments].concat()))
+}
+
+fn settings(report: &Value, name: &str) -> (String, String) {
+    let setting = &report["settings"][name];
+    (setting["value"].as_str().unwrap().to_owned(), setting["source"].as_str().unwrap().to_owned())
+}
+
+fn noted(report: &Value, words: &str) -> bool {
+    report["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains(words))
+}
+
+fn close(a: &Value, b: &Value) {
+    let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+    assert!((a - b).abs() < 1e-3 * b.abs().max(1.0), "{a} is not {b}");
+}
+
+#[test]
+fn channels_last_and_whole_numbers_give_what_the_plain_network_gives() {
+    let studio = studio(dressed(DataType::Uint8, [1, 32, 32, 3], |graph| {
+        graph.named_node("Cast", &["x"], &["float"], &[("to", Attr::Int(1))]);
+        graph.named_floats("255", ndarray::arr0(255.0f32).view());
+        graph.named_node("Div", &["float", "255"], &["share"], &[]);
+        graph.named_node("Transpose", &["share"], &["input"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+    }));
+    studio.square("blue.png", BLUE);
+    for method in ["grad-cam", "gradient-x-input", "integrated-gradients"] {
+        let pictures = ["explain", "red.png", "blue.png", "--json", "--method", method];
+        let reports = json(lensor(&studio, &pictures));
+        let report = &reports["results"][0];
+        assert_eq!(settings(report, "input").0, "x uint8 [1, 32, 32, 3]");
+        assert_eq!(settings(report, "scale"), ("1".to_owned(), "the network's input".to_owned()));
+        assert!(noted(report, "casts them to"), "{report}");
+        assert_eq!(reports["results"][1]["target"]["index"], 2);
+        let expected = plain(&["--method", method]);
+        close(&report["target"]["score"], &expected["target"]["score"]);
+        close(&report["range"][1], &expected["range"][1]);
+    }
+}
+
+#[test]
+fn opacity_is_a_channel_where_the_network_has_one() {
+    let studio = studio(dressed(DataType::Float, [0, 4, 32, 32], |graph| {
+        // Colours show as far as they are opaque.
+        graph.named_floats("k", Array4::from_shape_fn((3, 4, 1, 1), |(out, of, _, _)| f32::from(out == of)).view());
+        graph.named_floats("a", Array4::from_shape_fn((3, 4, 1, 1), |(_, of, _, _)| f32::from(of == 3)).view());
+        graph.named_node("Conv", &["x", "k"], &["colour"], &[]);
+        graph.named_node("Conv", &["x", "a"], &["opacity"], &[]);
+        graph.named_node("Mul", &["colour", "opacity"], &["input"], &[]);
+    }));
+    let mut half = image::open(studio.path("red.png")).unwrap().to_rgba8();
+    half.enumerate_pixels_mut().for_each(|(x, _, pixel)| pixel.0[3] = if x < 16 { 255 } else { 0 });
+    half.save(studio.path("half.png")).unwrap();
+    let opaque = json(lensor(&studio, &["explain", "red.png", "--json"]));
+    close(&opaque["target"]["score"], &plain(&[])["target"]["score"]);
+    assert_eq!(settings(&opaque, "channels"), ("rgba".to_owned(), "the network's input".to_owned()));
+    let half = json(lensor(&studio, &["explain", "half.png", "--json", "--out", "half.npz"]));
+    assert_eq!(half["target"]["label"], opaque["target"]["label"]);
+    assert_ne!(half["target"]["score"], opaque["target"]["score"]);
+}
+
+#[test]
+fn arrays_stand_for_pictures_where_there_are_many_channels() {
+    let studio = studio(dressed(DataType::Float, [0, 7, 32, 32], |graph| {
+        graph.named_floats("k", Array4::from_shape_fn((3, 7, 1, 1), |(out, of, _, _)| f32::from(out + 2 == of)).view());
+        graph.named_node("Conv", &["x", "k"], &["input"], &[]);
+    }));
+    let array = Array3::from_shape_fn((7, 32, 32), |(c, y, x)| f32::from(u8::from(c == 3 && x < 16 && y < 16)));
+    array.write_npy(std::fs::File::create(studio.path("green.npy")).unwrap()).unwrap();
+    let report = json(lensor(&studio, &["explain", "green.npy", "--json", "--method", "gradient", "--out", "g.npy"]));
+    assert_eq!((&report["target"]["index"], settings(&report, "channels").0.as_str()), (&1.into(), "7"));
+    assert_eq!(Array3::<f32>::read_npy(std::fs::File::open(studio.path("g.npy")).unwrap()).unwrap().dim(), (7, 32, 32));
+    let refused = lensor(&studio, &["explain", "red.png"]);
+    assert!(!refused.status.success() && said(&refused).contains("[7, 32, 32]"), "{}", said(&refused));
+    Array3::<f32>::zeros((7, 8, 8)).write_npy(std::fs::File::create(studio.path("small.npy")).unwrap()).unwrap();
+    let refused = lensor(&studio, &["explain", "small.npy"]);
+    assert!(!refused.status.success() && said(&refused).contains("[7, 8, 8]"), "{}", said(&refused));
+    std::fs::create_dir(studio.path("arrays")).unwrap();
+    std::fs::copy(studio.path("green.npy"), studio.path("arrays/a.npy")).unwrap();
+    assert_eq!(json(lensor(&studio, &["explain", "arrays", "--json"]))["picture"], "arrays/a.npy");
+}
+
+#[test]
+fn any_size_is_the_one_that_is_asked_for() {
+    let studio = studio(dressed(DataType::Float, [0, 3, 0, 0], |graph| {
+        graph.named_node("Identity", &["x"], &["input"], &[]);
+    }));
+    let usual = json(lensor(&studio, &["layers", "--json"]));
+    assert_eq!(
+        (settings(&usual, "size"), noted(&usual, "--size")),
+        (("224 × 224".to_owned(), "default".to_owned()), true)
+    );
+    let given = json(lensor(&studio, &["layers", "--json", "--size", "48x32"]));
+    assert_eq!((&given["input"], settings(&given, "size").1.as_str()), (&serde_json::json!([3, 48, 32]), "given"));
+    let text = lensor(&studio, &["layers", "--size", "48x32"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(["size", "48 × 32", "given", "note: "].iter().all(|part| text.contains(part)), "{text}");
+}
+
+#[test]
+fn flags_go_before_the_card_and_are_checked() {
+    let studio = studio(colours::network());
+    let report = json(lensor(
+        &studio,
+        &[
+            "explain",
+            "red.png",
+            "--json",
+            "--mean",
+            "0.5,0.25,0",
+            "--std",
+            "2",
+            "--scale",
+            "1/255",
+            "--channels",
+            "bgr",
+        ],
+    ));
+    assert_eq!(settings(&report, "mean"), ("0.5, 0.25, 0".to_owned(), "given".to_owned()));
+    assert_eq!((settings(&report, "std").0.as_str(), settings(&report, "channels").0.as_str()), ("2", "bgr"));
+    assert_eq!(report["target"]["index"], 2, "red is where blue was");
+    for (arguments, part) in [
+        (&["--size", "64"][..], "[batch, 3, 32, 32]"),
+        (&["--channels", "grey"], "grey"),
+        (&["--mean", "1,2"], "input.mean"),
+        (&["--output", "logit"], "did you mean logits"),
+        (&["--resize-to", "9"], "resize_to"),
+    ] {
+        let output = lensor(&studio, &[&["explain", "red.png"], arguments].concat());
+        assert!(!output.status.success() && said(&output).contains(part), "{arguments:?}: {}", said(&output));
+    }
+    let output = lensor(&studio, &["explain", "red.png", "--size", "big"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
+
+#[test]
+fn a_publishers_folder_is_a_network() {
+    let studio = studio(colours::network());
+    std::fs::create_dir_all(studio.path("colours-small/onnx")).unwrap();
+    std::fs::write(studio.path("colours-small/onnx/model.onnx"), colours::network()).unwrap();
+    let config =
+        r#"{"id2label": {"0": "rouge", "1": "vert", "2": "bleu"}, "problem_type": "multi_label_classification"}"#;
+    std::fs::write(studio.path("colours-small/config.json"), config).unwrap();
+    let processor = r#"{"do_resize": true, "size": {"height": 32, "width": 32}, "resample": 3, "rescale_factor": 0.00392156862745098,
+                        "image_mean": [0.0, 0.0, 0.0], "image_std": [1.0, 1.0, 1.0]}"#;
+    std::fs::write(studio.path("colours-small/preprocessor_config.json"), processor).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
+    let arguments = ["explain", "red.png", "--json", "--device", "cpu", "--model", "colours-small"];
+    let report = json(command.current_dir(studio.folder()).args(arguments).output().unwrap());
+    assert_eq!((&report["model"], &report["target"]["label"]), (&"colours-small".into(), &"rouge".into()));
+    assert_eq!(report["activation"], "sigmoid");
+    assert_eq!(
+        settings(&report, "interpolation"),
+        ("bicubic".to_owned(), "colours-small/preprocessor_config.json".to_owned())
+    );
+    assert_eq!(
+        (settings(&report, "scale").0.as_str(), settings(&report, "labels").1.as_str()),
+        ("1/255", "colours-small/config.json")
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
+    let bare =
+        command.current_dir(studio.folder()).args(["colours-small", "red.png", "--device", "cpu"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&bare.stdout).contains("rouge"), "{}", said(&bare));
+}
+
+#[test]
+fn doctor_says_what_is_settled() {
+    let studio = studio(of_red(1.0, ""));
+    let text = String::from_utf8(lensor(&studio, &["doctor"]).stdout).unwrap();
+    for part in
+        ["input float32 [batch, 3, 32, 32]", "32 × 32 (the network's input)", "none (default)", "--activation sigmoid"]
+    {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn a_bundled_picture_can_be_the_baseline() {
+    let report = plain(&["--method", "integrated-gradients", "--steps", "3", "--baseline", "01-zebra.jpg"]);
+    assert_eq!(report["parameters"]["baseline"], "01-zebra.jpg");
 }

@@ -12,12 +12,14 @@ use crate::config::theme::{Theme, Themes};
 use crate::jobs::painter::Made;
 use crate::jobs::{Event, Explained, Facts, Key, Outcome, Request, Seen};
 use crate::look::Look;
-use crate::model::card::{Card, Channels, InputCard, OutputCard};
+use crate::model::card::{Card, InputCard, OutputCard};
+use crate::model::channels::Channels;
 use crate::model::labels::Labels;
 use crate::model::layers::{Kind, Layer};
 use crate::model::output::Activation;
 use crate::model::picture::Picture;
 use crate::model::preprocess::Preprocess;
+use crate::model::settings::{Listing, Setting};
 use crate::terminal::graphics::Graphics;
 use crate::terminal::picture::{Encoding, scale};
 
@@ -44,7 +46,7 @@ pub fn start(theme_name: &str) -> State {
 /// A picture of a diagonal.
 pub fn picture() -> Arc<Picture> {
     let rgb = RgbImage::from_fn(32, 24, |x, y| image::Rgb([(x * 8) as u8, (y * 10) as u8, 60]));
-    Arc::new(Picture { name: "zebra.jpg".to_owned(), rgb })
+    Arc::new(Picture::opaque("zebra.jpg", rgb))
 }
 
 /// What is known about the made-up network.
@@ -83,11 +85,25 @@ pub fn facts() -> Facts {
         default_layer: Some(4),
         preprocess: Preprocess::from(&card),
         activation: Activation::Softmax,
+        settings: settings(),
+        notes: vec!["its classes have no names: give a file with --labels".to_owned()],
         cam: Err("CAM needs a pooled head; this one is Flatten → Gemm".to_owned()),
         device: "CPU, 2 threads".to_owned(),
         runtime: "1.32.0".to_owned(),
         notice: None,
     }
+}
+
+fn settings() -> Listing {
+    let setting =
+        |name, value: &str, source: &str| Setting { name, value: value.to_owned(), source: source.to_owned() };
+    Listing(vec![
+        setting("input", "x float32 [batch, 3, 16, 16]", "the only one"),
+        setting("size", "16 × 16", "the network's input"),
+        setting("channels", "rgb", "default"),
+        setting("resize", "squash", "default"),
+        setting("output", "y, stepped back over its Softmax to z", "the only one"),
+    ])
 }
 
 /// What the made-up network answers.

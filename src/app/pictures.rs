@@ -20,7 +20,7 @@ fn read(origin: &Origin) -> Result<ReadPicture, String> {
     let (width, height) = picture.rgb.dimensions();
     let factor = (SMALL as f32 / width.max(height) as f32).min(1.0);
     let [w, h] = [width, height].map(|side| (side as f32 * factor).round() as u32);
-    let small = Picture { name: picture.name.clone(), rgb: scale(&picture.rgb, w, h) };
+    let small = Picture::opaque(picture.name.clone(), scale(&picture.rgb, w, h));
     Ok((Arc::new(picture), Arc::new(small)))
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Context, Outcome};
+use super::{Context, Failure, Outcome};
 use crate::config::paths;
 use crate::engine;
 use crate::engine::library::{self, Library};
@@ -23,6 +23,9 @@ pub fn run(_args: &Doctor, context: &Context) -> Outcome {
     let mut report = Report::default();
     machine(&mut report);
     let healthy = runtime(&mut report, context);
+    if healthy {
+        network(&mut report, context);
+    }
     terminal(&mut report);
     folders(&mut report);
     environment(&mut report);
@@ -121,6 +124,21 @@ fn used(report: &mut Report, context: &Context, library: &Library) -> bool {
             false
         }
     }
+}
+
+/// What is settled about the network that is asked for.
+fn network(report: &mut Report, context: &Context) {
+    report.section("network");
+    let network = match context.network() {
+        Ok(network) => network,
+        Err(Failure::Usage(why)) => return report.line("cannot be opened", why),
+        Err(Failure::Failed(error)) => return report.line("cannot be opened", error),
+    };
+    report.line("name", &network.card().name);
+    for setting in &network.settings().0 {
+        report.line(setting.name, format!("{} ({})", setting.value, setting.source));
+    }
+    network.notes().iter().for_each(|note| report.line("note", note));
 }
 
 fn terminal(report: &mut Report) {

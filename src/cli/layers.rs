@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, settings};
 use crate::model::layers::Layer;
 use crate::network::Network;
 
@@ -28,7 +28,8 @@ pub fn run(args: &Layers, context: &Context) -> Outcome {
             "classes": network.classes(),
             "layers": network.layers(),
             "default_layer": network.default_layer(),
-            "settings": network.origins(),
+            "settings": network.settings(),
+            "notes": network.notes(),
         });
         writeln!(stdout, "{report:#}")?;
     } else {
@@ -54,6 +55,7 @@ fn table(network: &Network) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    text.push_str("* where Grad-CAM looks by default\n");
+    text.push_str("* where Grad-CAM looks by default\n\nsettings\n");
+    text.push_str(&settings::text(network));
     text
 }

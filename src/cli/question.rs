@@ -1,13 +1,13 @@
 //! Flags for what is asked: method, target, layer and the method's own settings.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::Failure;
 use crate::attribution::{Baseline, MethodId, Of, Parameters, Quadrature};
-use crate::model::picture::Picture;
+use crate::model::gallery::Origin;
 use crate::network::Network;
 
 /// What is asked about every picture.
@@ -115,12 +115,11 @@ fn baseline(name: &str, network: &Network) -> Result<Baseline, Failure> {
     if let Some(baseline) = Baseline::named(name) {
         return Ok(baseline);
     }
-    let path = PathBuf::from(name);
-    if !path.exists() {
+    let Some(origin) = Origin::named(Path::new(name)) else {
         let known = Baseline::ALL.map(|each| each.to_string()).join(", ");
-        return Err(Failure::Usage(format!("--baseline: {name} is neither a file nor one of {known}")));
-    }
-    let picture = Picture::open(&path)?;
+        return Err(Failure::Usage(format!("--baseline: {name} is neither a picture nor one of {known}")));
+    };
+    let picture = origin.open()?;
     let prepared = network.preprocess().prepare(&picture)?;
     Ok(Baseline::Picture { name: name.to_owned(), input: Arc::new(prepared.input) })
 }

@@ -9,7 +9,7 @@ use crate::attribution::{Attribution, Completeness, MethodId, Of, Parameters};
 use crate::look::Look;
 use crate::map::{Map, MapState};
 use crate::model::output::Activation;
-use crate::model::settings::Origins;
+use crate::model::settings::Listing;
 use crate::network::{Network, prediction};
 use crate::paint::legend;
 
@@ -100,8 +100,10 @@ pub struct Report {
     pub onnxruntime: String,
     /// Time for this picture: preparing it, and all runs.
     pub seconds: f64,
-    /// Where what is assumed about the network came from.
-    pub settings: Origins,
+    /// What is settled about the network, and where that came from.
+    pub settings: Listing,
+    /// What should be known about how it is run and what is assumed about it.
+    pub notes: Vec<String>,
     /// Files written.
     pub files: Vec<String>,
 }
@@ -167,7 +169,8 @@ impl Report {
             device: network.engine().device().to_owned(),
             onnxruntime: network.engine().version().to_owned(),
             seconds: subject.seconds,
-            settings: network.origins().clone(),
+            settings: network.settings().clone(),
+            notes: network.notes().to_vec(),
             files: Vec::new(),
         }
     }

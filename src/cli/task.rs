@@ -64,6 +64,7 @@ impl Task {
     pub fn run(&self, network: &mut Network, context: &Context) -> Outcome {
         let names = output::names(&self.pictures);
         self.outputs.spare(&self.pictures, &names)?;
+        network.notes().iter().for_each(|note| say(&format!("note: {note}")));
         let bar = Bar::new(self.pictures.len(), matches!(self.printed, Printed::Json));
         let (mut results, mut failed) = (Vec::new(), Vec::new());
         let mut fail = |origin: &Origin, error: Anything| {

@@ -13,7 +13,7 @@ use crate::app::run::{self, Options};
 use crate::engine::Cancel;
 use crate::look::Look;
 use crate::model::bundled::PICTURES;
-use crate::model::gallery;
+use crate::model::{gallery, source};
 
 /// What bare `lensor` is given.
 #[derive(Debug, Args)]
@@ -25,7 +25,8 @@ pub struct Ui {
 
 /// Opens the UI, or prints text.
 pub fn run(args: Ui, mut global: Global, cancel: &Cancel) -> Outcome {
-    let is_network = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
+    let is_file = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
+    let is_network = |path: &PathBuf| is_file(path) || path.is_dir() && source::in_folder(path).is_some();
     let (networks, pictures): (Vec<PathBuf>, Vec<PathBuf>) = args.paths.into_iter().partition(is_network);
     if networks.len() + usize::from(global.model.is_some()) > 1 {
         return Err(Failure::Usage("name one network, as the first argument or with --model".to_owned()));

@@ -79,6 +79,8 @@ fn facts(network: &Network) -> Facts {
         default_layer: network.default_layer(),
         preprocess: network.preprocess().clone(),
         activation: network.activation(),
+        settings: network.settings().clone(),
+        notes: network.notes().to_vec(),
         cam,
         device: engine.device().to_owned(),
         runtime: engine.version().to_owned(),

@@ -155,7 +155,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let painters = Painters::start(move |made| drop(sender.send(made))).unwrap();
         let rgb = RgbImage::from_pixel(400, 200, image::Rgb([9, 9, 9]));
-        let subject = Subject::Photo(Arc::new(Picture { name: "p".to_owned(), rgb }));
+        let subject = Subject::Photo(Arc::new(Picture::opaque("p", rgb)));
         let encoding = Encoding { graphics: Graphics::Sixel, cell: (10, 20), registers: 256, tmux: false };
         painters.order(7, Order { place: 3, subject, room: Size::new(40, 20), encoding, epoch: 0 });
         let made = receiver.recv().unwrap();

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use ndarray::{Array2, Array3, Axis};
 
 use super::{Facts, Seen};
 use crate::attribution::{Attribution, Raw};
 use crate::look::{Look, View};
 use crate::map::{self, Map};
-use crate::model::picture::Picture;
+use crate::model::picture::{Picture, stretched};
 use crate::model::preprocess::Rect;
 use crate::paint;
 
@@ -147,20 +147,6 @@ impl Values {
             }
         }
     }
-}
-
-/// A preprocessed picture stretched to 0..255 over all its values (min–max, for plotting only); one channel in grey.
-fn stretched(input: &Array3<f32>, channel: Option<usize>) -> RgbImage {
-    let (channels, height, width) = input.dim();
-    let (low, high) = input.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
-    let level = |c: usize, x: u32, y: u32| {
-        let value = input[[c.min(channels.saturating_sub(1)), y as usize, x as usize]];
-        ((value - low) / (high - low).max(f32::MIN_POSITIVE) * 255.0).round() as u8
-    };
-    RgbImage::from_fn(width as u32, height as u32, |x, y| match channel {
-        Some(channel) => Rgb([level(channel, x, y); 3]),
-        None => Rgb([0, 1, 2].map(|c| level(c, x, y))),
-    })
 }
 
 #[cfg(test)]

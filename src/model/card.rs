@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::channels::Channels;
 use super::output::Activation;
+use crate::choice::choice;
 
 /// Largest side of an input that is accepted, in pixels: one picture of that size is 200 MB.
 pub(super) const MAX_SIDE: usize = 4096;
@@ -42,8 +44,8 @@ pub struct InputCard {
     /// How a picture of another shape is fitted.
     #[serde(default)]
     pub resize: Resize,
-    /// With `shortest-edge`: the length of the shorter side after scaling, pixels; the larger of `height` and `width`
-    /// where it is not given.
+    /// Length of the side that is scaled before the centre is cut out, pixels: with `shortest-edge` the shorter side of the
+    /// picture, with `squash` that of the larger side of the input. The larger of `height` and `width` where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize_to: Option<usize>,
     /// Filter used for scaling; all are antialiased, as Pillow's are.
@@ -75,48 +77,39 @@ pub struct OutputCard {
     pub labels: Vec<String>,
 }
 
-/// Order of the colour channels of an input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channels {
-    /// Red, green, blue.
-    #[default]
-    Rgb,
-    /// Blue, green, red.
-    Bgr,
-    /// One channel: 0.299 R + 0.587 G + 0.114 B (ITU-R 601, as Pillow's `convert("L")`).
-    Grey,
-}
-
-impl Channels {
-    /// Number of channels.
-    pub fn count(self) -> usize {
-        if self == Self::Grey { 1 } else { 3 }
+choice! {
+    /// How a picture is fitted to the input.
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Resize {
+        /// Both sides scaled to the input's: the network sees the whole picture, distorted. With `resize_to`, which the
+        /// larger side of the input then is before its centre is cut out, the rim is lost.
+        #[default]
+        Squash = "squash",
+        /// The shorter side scaled to `resize_to`, then the centre cut out: no distortion, the rim is lost.
+        ShortestEdge = "shortest-edge",
     }
 }
 
-/// How a picture is fitted to the input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Resize {
-    /// Both sides scaled to the input's: the network sees the whole picture, distorted.
-    #[default]
-    Squash,
-    /// The shorter side scaled to `resize_to`, then the centre cut out: no distortion, the rim is lost.
-    ShortestEdge,
-}
-
-/// Resampling filter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interpolation {
-    /// Triangle filter.
-    #[default]
-    Bilinear,
-    /// Catmull-Rom (a = −0.5).
-    Bicubic,
-    /// Lanczos with three lobes.
-    Lanczos,
+choice! {
+    /// Resampling filter.
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Interpolation {
+        /// Triangle filter.
+        #[default]
+        Bilinear = "bilinear",
+        /// Catmull-Rom (a = −0.5).
+        Bicubic = "bicubic",
+        /// Lanczos with three lobes.
+        Lanczos = "lanczos",
+        /// Triangle filter with a cosine's shape.
+        Hamming = "hamming",
+        /// The mean of the pixels beneath.
+        Box = "box",
+        /// One pixel of those beneath.
+        Nearest = "nearest",
+    }
 }
 
 fn one_in_255() -> f64 {
@@ -148,6 +141,12 @@ pub enum CardError {
 }
 
 impl Card {
+    /// A card that says no more than this.
+    pub fn named(name: &str, input: InputCard) -> Self {
+        let (output, provenance) = (OutputCard::default(), toml::Table::new());
+        Self { name: name.to_owned(), description: String::new(), input, output, provenance }
+    }
+
     /// Reads and checks a card.
     pub fn parse(text: &str) -> Result<Self, CardError> {
         let card: Self = toml::from_str(text).map_err(Box::new)?;

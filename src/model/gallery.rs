@@ -28,7 +28,7 @@ pub enum GalleryError {
         source: std::io::Error,
     },
     /// A folder without pictures.
-    #[error("there are no pictures in {}; lensor reads PNG, JPEG, GIF, BMP, WebP, TIFF and PNM", path.display())]
+    #[error("there are no pictures in {}; lensor reads PNG, JPEG, GIF, BMP, WebP, TIFF, PNM and arrays in .npy", path.display())]
     Empty {
         /// The folder.
         path: PathBuf,
@@ -36,6 +36,14 @@ pub enum GalleryError {
 }
 
 impl Origin {
+    /// The picture of that name: a file, or a bundled one where there is no such file. `None` where there is neither.
+    pub fn named(path: &Path) -> Option<Self> {
+        match path.exists() {
+            true => Some(Self::File(path.to_owned())),
+            false => PICTURES.iter().find(|origin| Path::new(&origin.name()) == path).cloned(),
+        }
+    }
+
     /// What it is called on the screen: the file name.
     pub fn name(&self) -> String {
         match self {
@@ -62,12 +70,12 @@ impl Origin {
 }
 
 /// The pictures behind these arguments: files as they are, whatever they hold, folders as the pictures in them by name,
-/// without hidden files and deeper folders, and bundled pictures by their names where there is no such file.
+/// without hidden files and deeper folders, or as its arrays (`.npy`) where it has no pictures, and bundled pictures by their names where there is no such file.
 pub fn gather(arguments: &[PathBuf]) -> Result<Vec<Origin>, GalleryError> {
     let mut found = Vec::new();
     for path in arguments {
-        if let Some(bundled) = PICTURES.iter().find(|origin| !path.exists() && Path::new(&origin.name()) == path) {
-            found.push(bundled.clone());
+        if let Some(bundled @ Origin::Bundled(..)) = Origin::named(path) {
+            found.push(bundled);
             continue;
         }
         let unreadable = |source| GalleryError::Unreadable { path: path.clone(), source };
@@ -87,8 +95,14 @@ pub fn gather(arguments: &[PathBuf]) -> Result<Vec<Origin>, GalleryError> {
 fn folder(path: &Path) -> std::io::Result<Vec<Origin>> {
     let entries: Vec<PathBuf> = path.read_dir()?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let is_picture = |path: &PathBuf| Picture::has_ending(path) && !hidden(path) && path.is_file();
-    let mut pictures: Vec<PathBuf> = entries.into_iter().filter(is_picture).collect();
+    let files = |has_ending: fn(&Path) -> bool| {
+        let wanted = |path: &&PathBuf| has_ending(path) && !hidden(path) && path.is_file();
+        entries.iter().filter(wanted).cloned().collect::<Vec<PathBuf>>()
+    };
+    let mut pictures = files(Picture::has_ending);
+    if pictures.is_empty() {
+        pictures = files(Picture::has_array_ending);
+    }
     pictures.sort();
     Ok(pictures.into_iter().map(Origin::File).collect())
 }

@@ -41,6 +41,27 @@ impl Activation {
     }
 }
 
+/// What a network gives for a picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores {
+    /// How many numbers.
+    pub count: usize,
+    /// What makes probabilities of them in the network, where it does.
+    pub ends_in: Option<Activation>,
+}
+
+impl Scores {
+    /// Number of classes: a single sigmoid is about two, no and yes.
+    pub fn classes(self, activation: Activation) -> usize {
+        if self.is_yes_or_no(activation) { 2 } else { self.count }
+    }
+
+    /// Whether the only score is that of yes, and the one of no is its negative.
+    pub fn is_yes_or_no(self, activation: Activation) -> bool {
+        self.count == 1 && activation == Activation::Sigmoid
+    }
+}
+
 /// Softmax, computed in 64 bits and shifted by the largest logit so that it cannot overflow.
 fn softmax(logits: ArrayView1<'_, f32>) -> Array1<f32> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -1,11 +1,16 @@
-//! Pictures as people see them: any file the decoders know, as upright 8-bit RGB.
+//! Pictures as people see them: any file the decoders know, as upright 8-bit RGB; and arrays, which stand for pictures
+//! that no picture file can hold.
 //!
 //! Owns decoding and its limits. Must not know what a network does with pixels.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, Rgb, RgbImage, RgbaImage};
+use ndarray::Array3;
+
+mod array;
 
 /// Most memory a decoder may ask for, bytes: enough for a photograph of 100 megapixels.
 const MAX_ALLOCATION: u64 = 512 << 20;
@@ -46,6 +51,14 @@ pub enum PictureError {
         /// The file.
         path: PathBuf,
     },
+    /// An array that cannot stand for a picture.
+    #[error("the array {path} cannot be used: {reason}; give numbers of shape [channels, height, width]")]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A picture, but damaged or of a kind its decoder does not know.
     #[error("the picture {path} cannot be decoded: {reason}")]
     Decode {
@@ -63,6 +76,17 @@ pub struct Picture {
     pub name: String,
     /// The pixels, as large as the file has them.
     pub rgb: RgbImage,
+    /// What it holds that `rgb` cannot show.
+    pub beyond: Option<Beyond>,
+}
+
+/// What 8-bit RGB cannot show.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Beyond {
+    /// Colours with their opacity, not blended with anything.
+    Rgba(RgbaImage),
+    /// What a network is fed as it is, `[channels, height, width]`.
+    Array(Array3<f32>),
 }
 
 impl Picture {
@@ -74,17 +98,35 @@ impl Picture {
             return Err(PictureError::NotAFile { path: path.to_owned() });
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let file = std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?);
+        let mut file = std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?);
+        if file.fill_buf().map_err(failed)?.starts_with(array::MAGIC) {
+            return array::read(path, name, file);
+        }
         let reader = ImageReader::new(file).with_guessed_format().map_err(failed)?;
-        decode(reader).map(|rgb| Self { name, rgb }).map_err(|error| named(error, path))
+        decode(reader).map(|image| Self::from_image(name, image)).map_err(|error| named(error, path))
+    }
+
+    /// An opaque picture.
+    pub fn opaque(name: impl Into<String>, rgb: RgbImage) -> Self {
+        Self { name: name.into(), rgb, beyond: None }
+    }
+
+    fn from_image(name: String, image: DynamicImage) -> Self {
+        match image.color().has_alpha() {
+            false => Self::opaque(name, image.into_rgb8()),
+            true => {
+                let rgba = image.into_rgba8();
+                Self { name, rgb: over_white(&rgba), beyond: Some(Beyond::Rgba(rgba)) }
+            }
+        }
     }
 
     /// Decodes a picture held in memory; `name` is what errors call it.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, PictureError> {
         let reader = ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format();
         let reader = reader.map_err(|source| PictureError::Read { path: name.into(), source })?;
-        let rgb = decode(reader).map_err(|error| named(error, Path::new(name)))?;
-        Ok(Self { name: name.to_owned(), rgb })
+        let image = decode(reader).map_err(|error| named(error, Path::new(name)))?;
+        Ok(Self::from_image(name.to_owned(), image))
     }
 
     /// Whether a file name ends like a picture's: what a folder is searched for.
@@ -92,9 +134,14 @@ impl Picture {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
     }
+
+    /// Whether a file name ends like an array's: what a folder without pictures is searched for.
+    pub fn has_array_ending(path: &Path) -> bool {
+        path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"))
+    }
 }
 
-fn decode<R: std::io::BufRead + std::io::Seek>(mut reader: ImageReader<R>) -> Result<RgbImage, ImageError> {
+fn decode<R: BufRead + std::io::Seek>(mut reader: ImageReader<R>) -> Result<DynamicImage, ImageError> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_ALLOCATION);
     limits.max_image_width = Some(MAX_SIDE);
@@ -105,22 +152,36 @@ fn decode<R: std::io::BufRead + std::io::Seek>(mut reader: ImageReader<R>) -> Re
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
-    Ok(over_white(image))
+    Ok(image)
 }
 
 /// 8-bit RGB; transparency is blended with white, as a page or a browser would show it.
-fn over_white(image: DynamicImage) -> RgbImage {
-    if !image.color().has_alpha() {
-        return image.into_rgb8();
-    }
-    let rgba = image.into_rgba8();
+fn over_white(rgba: &RgbaImage) -> RgbImage {
     let blend = |colour: u8, alpha: u8| {
         let (colour, alpha) = (u32::from(colour), u32::from(alpha));
         ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
     RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
         let [r, g, b, a] = rgba.get_pixel(x, y).0;
-        image::Rgb([blend(r, a), blend(g, a), blend(b, a)])
+        Rgb([blend(r, a), blend(g, a), blend(b, a)])
+    })
+}
+
+/// An array `[channels, height, width]` as a picture for plotting only: its first three channels, or one in grey,
+/// stretched from the smallest to the largest value in them.
+pub fn stretched(array: &Array3<f32>, channel: Option<usize>) -> RgbImage {
+    let (channels, height, width) = array.dim();
+    let last = channels.saturating_sub(1);
+    let shown = array.outer_iter().enumerate().filter(|(at, _)| *at < 3 || Some(*at) == channel);
+    let values = shown.flat_map(|(_, values)| values.into_iter().copied());
+    let (low, high) = values.filter(|v| v.is_finite()).fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+    let level = |c: usize, x: u32, y: u32| {
+        let value = array.get([c.min(last), y as usize, x as usize]).copied().unwrap_or(low);
+        ((value - low) / (high - low).max(f32::MIN_POSITIVE) * 255.0).round() as u8
+    };
+    RgbImage::from_fn(width as u32, height as u32, |x, y| match channel {
+        Some(channel) => Rgb([level(channel, x, y); 3]),
+        None => Rgb([0, 1, 2].map(|c| level(c, x, y))),
     })
 }
 

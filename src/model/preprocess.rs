@@ -2,12 +2,13 @@
 //!
 //! Owns fitting, normalisation and the geometry that says which part of the picture the network saw. Must not know about models or runtimes.
 
-use image::{Rgb, RgbImage};
+use image::{ImageBuffer, Rgb, RgbImage};
 use ndarray::Array3;
 
-use super::card::{Card, Channels, InputCard, Resize};
-use super::picture::Picture;
-use super::scale::{Window, scale, view};
+use super::card::{Card, InputCard, Resize};
+use super::channels::Channels;
+use super::picture::{Beyond, Picture, stretched};
+use super::scale::{Scalable, Window, scale, view};
 
 /// Weights of red, green and blue in grey (ITU-R 601, as Pillow's `convert("L")`).
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
@@ -20,6 +21,31 @@ pub enum PreprocessError {
     Empty {
         /// Name of the picture.
         name: String,
+    },
+    /// The network does not take pictures.
+    #[error(
+        "the network takes {channels} channels, and the picture {name} has colours: give an array of shape [{channels}, \
+         {height}, {width}] as a .npy file, which is fed as it is"
+    )]
+    NeedsArray {
+        /// Name of the picture.
+        name: String,
+        /// Channels of the network.
+        channels: usize,
+        /// Height of the input.
+        height: usize,
+        /// Width of the input.
+        width: usize,
+    },
+    /// An array of another shape than the network's input.
+    #[error("the array {name} has the shape {given:?}, and the network takes {expected:?}: arrays are fed as they are")]
+    ArrayShape {
+        /// Name of the array.
+        name: String,
+        /// Its channels, height and width.
+        given: [usize; 3],
+        /// Those of the input.
+        expected: [usize; 3],
     },
     /// Scaling failed.
     #[error("the picture {name} cannot be scaled: {reason}")]
@@ -71,16 +97,21 @@ impl Preprocess {
         [self.0.channels.count(), self.0.height, self.0.width]
     }
 
-    /// Which channels of the input are red, green and blue; `None` for a grey one.
+    /// What the channels are.
+    pub fn channels(&self) -> Channels {
+        self.0.channels
+    }
+
+    /// Which channels of the input are red, green and blue; `None` where not all of them are colours.
     pub fn colours(&self) -> Option<[usize; 3]> {
         match self.0.channels {
             Channels::Rgb => Some([0, 1, 2]),
             Channels::Bgr => Some([2, 1, 0]),
-            Channels::Grey => None,
+            Channels::Grey | Channels::Rgba | Channels::Other(_) => None,
         }
     }
 
-    /// Scales, crops and normalises a picture.
+    /// Scales, crops and normalises a picture; an array is the input already.
     pub fn prepare(&self, picture: &Picture) -> Result<Prepared, PreprocessError> {
         let rgb = &picture.rgb;
         let (width, height) = rgb.dimensions();
@@ -88,28 +119,62 @@ impl Preprocess {
             return Err(PreprocessError::Empty { name: picture.name.clone() });
         }
         let failed = |reason| PreprocessError::Scale { name: picture.name.clone(), reason };
-        let window = self.window(width, height);
-        let seen = scale(rgb, &window, self.0.interpolation).map_err(failed)?;
+        let (window, input) = match &picture.beyond {
+            Some(Beyond::Array(array)) => (Window::whole(rgb), self.checked(&picture.name, array)?),
+            beyond => {
+                let window = self.window(width, height);
+                (window, self.input(picture, beyond.as_ref(), &window)?)
+            }
+        };
         let view = view(rgb).map_err(failed)?;
         let [x, y, w, h] = window.source;
         let (kx, ky) = (f64::from(view.width()) / f64::from(width), f64::from(view.height()) / f64::from(height));
         let region = Rect { x: (x * kx) as f32, y: (y * ky) as f32, width: (w * kx) as f32, height: (h * ky) as f32 };
-        Ok(Prepared { input: self.normalise(&seen), view, region })
+        Ok(Prepared { input, view, region })
+    }
+
+    /// The input that a picture becomes.
+    fn input(
+        &self,
+        picture: &Picture,
+        beyond: Option<&Beyond>,
+        window: &Window,
+    ) -> Result<Array3<f32>, PreprocessError> {
+        let name = || picture.name.clone();
+        let failed = |reason| PreprocessError::Scale { name: name(), reason };
+        let filter = self.0.interpolation;
+        match (self.0.channels, beyond) {
+            (Channels::Other(channels), _) => {
+                let InputCard { height, width, .. } = self.0;
+                Err(PreprocessError::NeedsArray { name: name(), channels, height, width })
+            }
+            (Channels::Rgba, Some(Beyond::Rgba(rgba))) => {
+                Ok(self.normalise(&scale(rgba, window, filter).map_err(failed)?))
+            }
+            _ => Ok(self.normalise(&scale(&picture.rgb, window, filter).map_err(failed)?)),
+        }
+    }
+
+    fn checked(&self, name: &str, array: &Array3<f32>) -> Result<Array3<f32>, PreprocessError> {
+        let (channels, height, width) = array.dim();
+        let (given, expected) = ([channels, height, width], self.shape());
+        match given == expected {
+            true => Ok(array.clone()),
+            false => Err(PreprocessError::ArrayShape { name: name.to_owned(), given, expected }),
+        }
     }
 
     /// What each channel of the input holds where the picture has this colour, in the network's channel order.
     pub fn value_of(&self, pixel: [u8; 3]) -> Vec<f32> {
-        let [r, g, b] = pixel.map(f32::from);
-        let values = match self.0.channels {
-            Channels::Rgb => vec![r, g, b],
-            Channels::Bgr => vec![b, g, r],
-            Channels::Grey => vec![r * LUMA[0] + g * LUMA[1] + b * LUMA[2]],
-        };
-        values.into_iter().enumerate().map(|(channel, value)| self.normalised(channel, value)).collect()
+        (0..self.0.channels.count()).map(|channel| self.normalised(channel, self.level(&pixel, channel))).collect()
     }
 
     /// The picture that an input shows: undoes the normalisation, rounds and clips to 0..255. `input` is `[C, H, W]`.
+    /// Where the channels are no colours it is stretched for plotting instead.
     pub fn to_picture(&self, input: &Array3<f32>) -> RgbImage {
+        if let Channels::Other(_) = self.0.channels {
+            return stretched(input, None);
+        }
         let (channels, height, width) = input.dim();
         RgbImage::from_fn(width as u32, height as u32, |x, y| {
             let colour = |channel: usize| {
@@ -129,35 +194,45 @@ impl Preprocess {
     fn window(&self, width: u32, height: u32) -> Window {
         let size = [self.0.width as u32, self.0.height as u32];
         let whole = [f64::from(width), f64::from(height)];
-        if self.0.resize == Resize::Squash {
-            return Window { source: [0.0, 0.0, whole[0], whole[1]], size };
-        }
-        let short = self.0.resize_to.unwrap_or(self.0.height.max(self.0.width)) as f64;
+        let larger = self.0.height.max(self.0.width) as f64;
+        let side = self.0.resize_to.map_or(larger, |side| side as f64);
         let shorter = whole[0].min(whole[1]);
-        let axis = |side: f64, crop: u32| {
-            let scaled = (short * side / shorter).floor();
-            let start = ((scaled - f64::from(crop)) / 2.0).round_ties_even();
-            (start * side / scaled, f64::from(crop) * side / scaled)
+        let axis = |axis: usize| {
+            let crop = f64::from(size[axis]);
+            let scaled = match self.0.resize {
+                Resize::ShortestEdge => side * whole[axis] / shorter,
+                Resize::Squash => side * crop / larger,
+            };
+            let scaled = scaled.floor();
+            let start = ((scaled - crop) / 2.0).round_ties_even();
+            (start * whole[axis] / scaled, crop * whole[axis] / scaled)
         };
-        let ((x, w), (y, h)) = (axis(whole[0], size[0]), axis(whole[1], size[1]));
+        let ((x, w), (y, h)) = (axis(0), axis(1));
         Window { source: [x, y, w, h], size }
     }
 
-    fn normalise(&self, rgb: &RgbImage) -> Array3<f32> {
+    fn normalise<P: Scalable>(&self, pixels: &ImageBuffer<P, Vec<u8>>) -> Array3<f32> {
         let tables: Vec<[f32; 2]> = (0..self.0.channels.count()).map(|channel| self.moments(channel)).collect();
         let scale = self.0.scale as f32;
-        let pixels = rgb.as_raw();
-        let width = rgb.width() as usize;
+        let each = usize::from(P::CHANNEL_COUNT);
+        let (raw, width) = (pixels.as_raw(), pixels.width() as usize);
         Array3::from_shape_fn(self.shape(), |(channel, y, x)| {
-            let at = (y * width + x) * 3;
-            let value = match self.0.channels {
-                Channels::Rgb => f32::from(pixels[at + channel]),
-                Channels::Bgr => f32::from(pixels[at + 2 - channel]),
-                Channels::Grey => (0..3).map(|c| LUMA[c] * f32::from(pixels[at + c])).sum(),
-            };
+            let at = (y * width + x) * each;
+            let value = raw.get(at..at + each).map_or(0.0, |pixel| self.level(pixel, channel));
             let [mean, std] = tables[channel];
             (value * scale - mean) / std
         })
+    }
+
+    /// What a channel holds of a pixel, RGB or RGBA, before scaling: 0..255. Without opacity it is opaque; a channel that
+    /// is no colour holds the grey.
+    fn level(&self, pixel: &[u8], channel: usize) -> f32 {
+        let of = |colour: usize| pixel.get(colour).map_or(255.0, |level| f32::from(*level));
+        match self.0.channels {
+            Channels::Rgb | Channels::Rgba => of(channel),
+            Channels::Bgr => of(2 - channel.min(2)),
+            Channels::Grey | Channels::Other(_) => (0..3).map(|colour| LUMA[colour] * of(colour)).sum(),
+        }
     }
 
     fn normalised(&self, channel: usize, value: f32) -> f32 {

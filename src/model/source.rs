@@ -17,7 +17,8 @@ const MAX_CARD: u64 = 4 << 20;
 pub enum Source {
     /// A network inside the program.
     Bundled(Bundled),
-    /// An ONNX file; its card is the file of the same name ending in `.toml`, if there is one.
+    /// An ONNX file, or a folder with one ([`in_folder`]); its card is the file of the same name ending in `.toml`, if there
+    /// is one.
     File(PathBuf),
 }
 
@@ -51,6 +52,12 @@ pub enum SourceError {
         name: String,
         /// What is wrong.
         source: OnnxError,
+    },
+    /// A folder without a network, or with several.
+    #[error("{path} has no model.onnx, nor onnx/model.onnx, nor just one ONNX file: name the file")]
+    NoNetwork {
+        /// The folder.
+        path: PathBuf,
     },
     /// The card could not be read.
     #[error("cannot read the model card {path}: {source}")]
@@ -86,7 +93,26 @@ impl Source {
     }
 }
 
+/// The network in a folder as exporters and hubs lay it out: `model.onnx`, there or in a folder `onnx`, or the only ONNX
+/// file. `None` where there is none, or several of other names.
+pub fn in_folder(folder: &Path) -> Option<PathBuf> {
+    let usual = ["model.onnx", "onnx/model.onnx"].map(|name| folder.join(name));
+    let mut files = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut others = files.by_ref().filter(|path| path.extension().is_some_and(|ending| ending == "onnx"));
+    let only = others.next().filter(|_| others.next().is_none());
+    usual.into_iter().find(|path| path.is_file()).or(only)
+}
+
 fn open_file(path: &Path) -> Result<Opened, SourceError> {
+    if path.is_dir() {
+        let file = in_folder(path).ok_or_else(|| SourceError::NoNetwork { path: path.to_owned() })?;
+        let mut opened = open_file(&file)?;
+        let name = path.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+        if let (None, Some(name)) = (&opened.card, name) {
+            opened.name = name;
+        }
+        return Ok(opened);
+    }
     let model = Model::open(path).map_err(|source| SourceError::Model { name: path.display().to_string(), source })?;
     let beside = path.with_extension("toml");
     let card = read_card(&beside)?;

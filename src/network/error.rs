@@ -3,6 +3,7 @@
 use crate::autodiff::AutodiffError;
 use crate::engine::EngineError;
 use crate::model::layers::UnknownLayer;
+use crate::model::near::suggestion;
 use crate::model::settings::SettingsError;
 use crate::model::source::SourceError;
 use crate::onnx::OnnxError;
@@ -26,18 +27,43 @@ pub enum NetworkError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The output is not one score a class.
-    #[error("the output `{output}` has shape {shape:?}, not [batch, classes]: this network is no classifier")]
+    #[error(
+        "the output `{output}` has shape {shape:?}, not [batch, classes]{}",
+        match others.as_slice() {
+            [] => ": this network is no classifier".to_owned(),
+            others => format!("; choose another with --output: {}", others.join(", ")),
+        }
+    )]
     NoClasses {
         /// Name of the output.
         output: String,
         /// Its shape for a batch of one.
         shape: Vec<usize>,
+        /// The other outputs.
+        others: Vec<String>,
     },
-    /// The card names a tensor that does not exist.
-    #[error("the card's `output.logits` names `{name}`, but the network has no such tensor: correct the card")]
+    /// An output is named that does not exist.
+    #[error("the network has no output `{name}` ({origin}){}", suggestion(close))]
     NoSuchTensor {
         /// The name.
         name: String,
+        /// Who named it.
+        origin: String,
+        /// Names close to it.
+        close: Vec<String>,
+    },
+    /// It does not run at the size that was assumed.
+    #[error(
+        "the network does not run at {height} × {width}, which was assumed because nothing says its size: set --size \
+         HEIGHTxWIDTH. ONNX Runtime says: {reason}"
+    )]
+    Size {
+        /// Height of the input, pixels.
+        height: usize,
+        /// Width of the input, pixels.
+        width: usize,
+        /// The runtime's own words.
+        reason: String,
     },
     /// No layer has that name.
     #[error(transparent)]

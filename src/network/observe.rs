@@ -11,8 +11,8 @@ use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Session, V
 use crate::onnx::build::GraphBuilder;
 use crate::onnx::{DataType, Graph, Model, Node};
 
-/// Runs the model on zeros, once with one picture and, where it takes that, once with two: the axis whose size differs
-/// is the batch's. `input` is the name of the picture input and `shape` its shape `[1, C, H, W]`.
+/// Runs the model on zeros, once with a batch of `shape` and, where it takes that, once with one picture more: the axis
+/// whose size differs is the batch's. `input` is the name of the picture input and `shape` its shape `[batch, C, H, W]`.
 pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize]) -> Result<Observations, EngineError> {
     let graph = model.graph();
     let plan = Plan::new(graph);
@@ -31,9 +31,10 @@ pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize])
         run_on_zeros(session.as_mut(), input, shape, batch, &names)
     };
     let fixed = plan.fixed.to_vec();
-    let mut single = run(1, &fixed)?;
+    let batch = shape.first().copied().unwrap_or(1);
+    let mut single = run(batch, &fixed)?;
     let values = single.split_off(plan.tensors.len());
-    let double = run(2, &[]).ok();
+    let double = run(batch + 1, &[]).ok();
     let mut observations = Observations::with_capacity(plan.tensors.len());
     for (index, tensor) in plan.tensors.iter().enumerate() {
         let shape = sizes(&single[index]);

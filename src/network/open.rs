@@ -11,15 +11,19 @@ use super::pullback::PullbackSessions;
 use super::sessions::GradientSessions;
 use super::values::ValueSessions;
 use super::{Network, NetworkError};
-use crate::engine::{Cancel, Effort, Engine, Session, Value};
+use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
 use crate::model::head;
+use crate::model::input::{ImageInput, Layout};
 use crate::model::layers::{self, Layer};
-use crate::model::output::Activation;
+use crate::model::near::near;
+use crate::model::output::{Activation, Scores};
 use crate::model::preprocess::Preprocess;
-use crate::model::settings::{self, ImageInput, Overrides, Scores, SettingsError};
+use crate::model::settings::{Listing, Origin, Overrides, SettingsError, Sources};
 use crate::model::source::{Opened, Source};
-use crate::onnx::surgery::{self, LogitsTensor};
-use crate::onnx::{Model, tap};
+use crate::onnx::surgery::{self, Last, LogitsTensor};
+use crate::onnx::{Dim, Graph, Model, ValueInfo, tap};
+
+mod notes;
 
 impl Network {
     /// Opens a network: reads it, loads it and runs it once on nothing to learn the sizes of its layers.
@@ -29,21 +33,27 @@ impl Network {
 
     /// As [`Network::open`], for a network that was read already.
     pub fn load(opened: Opened, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
-        let input = ImageInput::find(opened.model.graph())?;
-        let mut model = surgery::free_batch(&opened.model)?.unwrap_or_else(|| opened.model.clone());
-        let LogitsTensor { name: mut logits, stepped_back_over: last } = logits(&opened, &model)?;
-        let pooled = head::pooled(model.graph(), &logits);
-        let found = layers::find(model.graph(), &input.name, &logits, pooled);
+        let declared = ImageInput::find(opened.model.graph()).map_err(SettingsError::from)?;
+        let sources = Sources::gather(&opened, &declared, overrides)?;
+        let (output, of_output) = output(opened.model.graph(), &sources)?;
+        let wide = surgery::in_float32(&opened.model)?;
+        let model = wide.as_ref().unwrap_or(&opened.model);
+        let Look { mut model, input, mut logits, last, layers, mut forward, shapes, part } =
+            look(model, &declared, &sources, &output, &*engine)?;
 
-        let mut forward = load(&model, &logits, &found, &*engine)?;
-        let [height, width] = input.size(opened.card.as_ref().map(|(card, _)| card));
-        let shapes = shapes(&mut *forward, &input, [height, width], &logits, &found)?;
         let shape = |tensor: &str| shapes.get(tensor).cloned();
-        let count = scores(shape(&logits).unwrap_or_default(), &logits)?;
-        let scores = Scores { count, ends_in: last.and_then(|last| Activation::of_operator(&last.op)) };
-        let settled = settings::settle(&opened, &input, scores, overrides)?;
+        let count = scores(model.graph(), shape(&logits).unwrap_or_default(), &output)?;
+        let ends_in = last.as_ref().and_then(|last| Activation::of_operator(&last.op));
+        let scores = Scores { count, ends_in };
+        let settled = sources.settle(&opened, scores)?;
         let mut head = head::find(model.graph(), &logits, shape)?;
-        let layers = layers::measured(found, shape);
+        let layers = layers::measured(layers, shape);
+        let explained = match &last {
+            Some(last) => format!("{output}, stepped back over its {} to {logits}", last.op),
+            None => output,
+        };
+        let settings = Listing::new(&settled, &declared, (explained, of_output));
+        let notes = notes::of(&declared, &settled, &model, wide.is_some(), part);
         if scores.is_yes_or_no(settled.activation) {
             (model, logits) = surgery::both_classes(&model, &logits)?;
             forward = load(&model, &logits, &layers, &*engine)?;
@@ -52,12 +62,13 @@ impl Network {
         Ok(Self {
             engine,
             model,
-            input,
+            input: ImageInput { name: input, ..declared },
             logits,
             classes: scores.classes(settled.activation),
             preprocess: Preprocess::from(&settled.card),
             card: settled.card,
-            origins: settled.origins,
+            settings,
+            notes,
             labels: settled.labels,
             activation: settled.activation,
             layers,
@@ -67,21 +78,99 @@ impl Network {
             pullbacks: PullbackSessions::default(),
             values: ValueSessions::default(),
             observations: None,
-            one_by_one: false,
+            part,
         })
     }
 }
 
-/// The tensor with the classes' scores before any softmax or sigmoid: the one the card names, or the first output's.
-fn logits(opened: &Opened, model: &Model) -> Result<LogitsTensor, NetworkError> {
-    let graph = model.graph();
-    let named = opened.card.as_ref().and_then(|(card, _)| card.output.logits.as_deref());
-    match (named, graph.outputs.first()) {
-        (Some(name), _) if graph.contains(name) => Ok(surgery::logits(model, name)),
-        (Some(name), _) => Err(NetworkError::NoSuchTensor { name: name.to_owned() }),
-        (None, Some(output)) => Ok(surgery::logits(model, &output.name)),
-        (None, None) => Err(NetworkError::NoClasses { output: "none".to_owned(), shape: Vec::new() }),
+/// The output that is explained, and why that one: the one that is named, the only one, or the one that looks most like
+/// scores of classes by its name and shape.
+fn output(graph: &Graph, sources: &Sources) -> Result<(String, Origin), NetworkError> {
+    if let Some((name, origin)) = sources.output() {
+        let close = || near(&name, graph.outputs.iter().map(|output| output.name.as_str()));
+        return match graph.contains(&name) {
+            true => Ok((name, origin)),
+            false => Err(NetworkError::NoSuchTensor { origin: origin.to_string(), close: close(), name }),
+        };
     }
+    // Words that outputs of classifiers are called by, the surest first; auxiliary classifiers are for training.
+    let called = |name: &str| {
+        let name = name.to_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        (has(&["aux"]), !has(&["logit"]), !has(&["class", "score", "prob", "pred", "output"]))
+    };
+    let vector = |output: &ValueInfo| match output.shape.as_slice() {
+        [] | [_] | [_, _] => true,
+        [_, _, rest @ ..] => rest.iter().all(|dim| *dim == Dim::Fixed(1)),
+    };
+    let best = graph.outputs.iter().min_by_key(|output| (!vector(output), called(&output.name)));
+    let origin = if graph.outputs.len() == 1 { Origin::Only } else { Origin::Names };
+    let none = || NetworkError::NoClasses { output: "none".to_owned(), shape: Vec::new(), others: Vec::new() };
+    best.map(|output| (output.name.clone(), origin)).ok_or_else(none)
+}
+
+/// What a first run shows.
+struct Look {
+    /// The model that takes pictures as floats with channels first.
+    model: Model,
+    /// Its input.
+    input: String,
+    logits: String,
+    /// The operator after the logits.
+    last: Option<Last>,
+    layers: Vec<Layer>,
+    forward: Box<dyn Session>,
+    /// Shapes of logits and feature maps for a batch of one.
+    shapes: HashMap<String, Vec<usize>>,
+    /// How many pictures a run takes where it cannot take any number.
+    part: Option<usize>,
+}
+
+/// Runs a model once with its batch axis free, or as large as it insists on.
+fn look(
+    model: &Model,
+    declared: &ImageInput,
+    sources: &Sources,
+    output: &str,
+    engine: &dyn Engine,
+) -> Result<Look, NetworkError> {
+    let freed = surgery::free_batch(model)?;
+    let once = |model: &Model, part| look_once(model, declared, part, sources, output, engine);
+    match (freed, declared.batch) {
+        (Some(freed), Some(batch)) => once(&freed, None).or_else(|_| once(model, Some(batch))),
+        _ => once(model, None),
+    }
+}
+
+fn look_once(
+    model: &Model,
+    declared: &ImageInput,
+    part: Option<usize>,
+    sources: &Sources,
+    output: &str,
+    engine: &dyn Engine,
+) -> Result<Look, NetworkError> {
+    let channels_last = declared.layout == Layout::ChannelsLast;
+    let (model, input) = surgery::float_picture(model, &declared.name, channels_last)?;
+    let LogitsTensor { name: logits, stepped_back_over: last } = surgery::logits(&model, output);
+    let pooled = head::pooled(model.graph(), &logits);
+    let layers = layers::find(model.graph(), &input, &logits, pooled);
+    let mut forward = load(&model, &logits, &layers, engine)?;
+    let ([height, width], of_size) = sources.size();
+    let exposed = exposed(&logits, &layers);
+    let batch = part.unwrap_or(1);
+    let zeros = Value::from(Array4::<f32>::zeros((batch, sources.channels().0.count(), height, width)));
+    let values = forward.run(&[(&input, &zeros)], &exposed, &Cancel::new()).map_err(|error| match error {
+        EngineError::Run { reason } if of_size == Origin::Default => NetworkError::Size { height, width, reason },
+        error => error.into(),
+    })?;
+    let shape = |value: &Value| {
+        let mut shape = value.shape().to_vec();
+        shape.iter_mut().take(1).filter(|size| **size == batch).for_each(|size| *size = 1);
+        shape
+    };
+    let shapes = exposed.iter().map(|name| (*name).to_owned()).zip(values.iter().map(shape)).collect();
+    Ok(Look { model, input, logits, last, layers, forward, shapes, part })
 }
 
 /// A session that gives the logits and all feature maps.
@@ -94,27 +183,10 @@ fn exposed<'a>(logits: &'a str, layers: &'a [Layer]) -> Vec<&'a str> {
     std::iter::once(logits).chain(layers.iter().map(|layer| layer.tensor.as_str())).collect()
 }
 
-/// The shapes of logits and feature maps for a batch of one.
-fn shapes(
-    forward: &mut dyn Session,
-    input: &ImageInput,
-    [height, width]: [usize; 2],
-    logits: &str,
-    layers: &[Layer],
-) -> Result<HashMap<String, Vec<usize>>, NetworkError> {
-    let exposed = exposed(logits, layers);
-    let zeros = Value::from(Array4::<f32>::zeros((1, input.channels, height, width)));
-    let values =
-        forward.run(&[(&input.name, &zeros)], &exposed, &Cancel::new()).map_err(|error| match input.batch {
-            Some(batch) if batch > 1 => NetworkError::from(SettingsError::FixedBatch { batch }),
-            _ => error.into(),
-        })?;
-    Ok(exposed.into_iter().map(str::to_owned).zip(values.iter().map(|value| value.shape().to_vec())).collect())
-}
-
 /// How many scores a picture gets, given the shape of their tensor for a batch of one.
-fn scores(shape: Vec<usize>, output: &str) -> Result<usize, NetworkError> {
+fn scores(graph: &Graph, shape: Vec<usize>, output: &str) -> Result<usize, NetworkError> {
     let count = shape.iter().skip(1).product();
     let vector = shape.first() == Some(&1) && shape.iter().skip(2).all(|side| *side == 1) && count > 0;
-    if vector { Ok(count) } else { Err(NetworkError::NoClasses { output: output.to_owned(), shape }) }
+    let others = || graph.outputs.iter().map(|other| other.name.clone()).filter(|other| other != output).collect();
+    if vector { Ok(count) } else { Err(NetworkError::NoClasses { output: output.to_owned(), shape, others: others() }) }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the sessions, which end at the layer that is asked about. Must not know what the weights stand for.
 
-use ndarray::{Array4, s};
+use ndarray::{Array4, Axis};
 
 use crate::autodiff::{self, Observations, Policy, Pullback};
 use crate::engine::{Cancel, Effort, Engine, Session, Value};
@@ -102,11 +102,11 @@ impl Network {
         let PullbackSession { session, seed: seed_name, gradients, .. } = asked;
         let mut outputs = vec![tensor];
         outputs.extend(gradients.iter().map(String::as_str));
-        let run = |part: &Value, rows: std::ops::Range<usize>| {
-            let seed = Value::from(seed.slice(s![rows, .., .., ..]).to_owned());
+        let run = |part: &Value, rows: &[usize]| {
+            let seed = Value::from(seed.select(Axis(0), rows));
             session.run(&[(&self.input.name, part), (seed_name, &seed)], &outputs, cancel)
         };
-        let mut values = batch::run(&mut self.one_by_one, x, run)?.into_iter().map(batch::maps);
+        let mut values = batch::run(&mut self.part, x, run)?.into_iter().map(batch::maps);
         let maps = values.next().unwrap_or_else(|| Ok(Array4::default((0, 0, 0, 0))))?;
         Ok(LayerGradients { maps, gradients: values.collect::<Result<_, _>>()? })
     }

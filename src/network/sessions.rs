@@ -1,8 +1,6 @@
 //! Gradient sessions: one for each set of tensors asked about, kept while they are of use.
 
-use std::ops::Range;
-
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis};
 
 use crate::autodiff::{self, Observations, Policy, Request};
 use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
@@ -41,7 +39,7 @@ impl GradientSession {
         &mut self,
         input: (&str, &Value),
         seeds: &[Array2<f32>; 2],
-        rows: Range<usize>,
+        rows: &[usize],
         wrt: &[&str],
         taps: &[&str],
         cancel: &Cancel,
@@ -49,8 +47,7 @@ impl GradientSession {
         let mut outputs = vec![self.logits.as_str()];
         outputs.extend(wrt.iter().filter_map(|name| output(&self.gradients, name)));
         outputs.extend(taps.iter().filter_map(|name| output(&self.taps, name)));
-        let [logit, probability] =
-            [0, 1].map(|which: usize| Value::from(seeds[which].slice(s![rows.clone(), ..]).to_owned()));
+        let [logit, probability] = [0, 1].map(|which: usize| Value::from(seeds[which].select(Axis(0), rows)));
         let inputs = [input, (&self.seeds[0], &logit), (&self.seeds[1], &probability)];
         self.session.run(&inputs, &outputs, cancel)
     }

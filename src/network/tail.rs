@@ -2,9 +2,7 @@
 //!
 //! Owns the graph whose layer is fed instead of computed. Must not know what the feature maps stand for.
 
-use std::ops::Range;
-
-use ndarray::{Array2, Array4, s};
+use ndarray::{Array2, Array4, Axis};
 
 use crate::attribution::Target;
 use crate::autodiff::{self, GradientModel, Policy, Request};
@@ -22,7 +20,7 @@ pub struct Tail {
     /// The picture input, where a branch around the layer needs it.
     input: Option<String>,
     classes: usize,
-    one_by_one: bool,
+    part: Option<usize>,
 }
 
 impl Network {
@@ -44,7 +42,7 @@ impl Network {
         let session = self.engine.load(&model.bytes, self.model.folder(), Effort::Light)?;
         let input = rest.graph().contains(&self.input.name).then(|| self.input.name.clone());
         let (tensor, classes) = (tensor.to_owned(), self.classes);
-        Ok(Tail { session, model, tensor, input, classes, one_by_one: self.one_by_one })
+        Ok(Tail { session, model, tensor, input, classes, part: self.part })
     }
 }
 
@@ -64,16 +62,16 @@ impl Tail {
             *row.get_mut(class).ok_or(NetworkError::NoSuchClass { class, classes })? = 1.0;
         }
         let outputs = [self.model.logits.as_str(), self.model.gradients[0].as_str()];
-        let run = |picture: &Value, rows: Range<usize>| {
-            let own = Value::from(maps.slice(s![rows.clone(), .., .., ..]).to_owned());
-            let seed = Value::from(seeds.slice(s![rows, ..]).to_owned());
+        let run = |picture: &Value, rows: &[usize]| {
+            let own = Value::from(maps.select(Axis(0), rows));
+            let seed = Value::from(seeds.select(Axis(0), rows));
             let none = Value::from(Array2::<f32>::zeros((seed.shape()[0], self.classes)));
             let (logit, probability) = (self.model.seed_logit.as_str(), self.model.seed_probability.as_str());
             let mut inputs = vec![(self.tensor.as_str(), &own), (logit, &seed), (probability, &none)];
             inputs.extend(self.input.as_deref().map(|input| (input, picture)));
             self.session.run(&inputs, &outputs, cancel)
         };
-        let mut values = batch::run(&mut self.one_by_one, x, run)?.into_iter();
+        let mut values = batch::run(&mut self.part, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
         let gradients = values.map(batch::maps).collect::<Result<Vec<_>, _>>()?;
         Ok(Gradients { logits, gradients, activations: Vec::new() })

@@ -39,8 +39,8 @@ impl Network {
                     self.engine.load(cut.bytes(), self.model.folder(), Effort::Light)?
                 }
             };
-            let run = |part: &Value, _| session.run(&[(input, part)], &inner, cancel);
-            let result = batch::run(&mut self.one_by_one, x, run);
+            let run = |part: &Value, _: &[usize]| session.run(&[(input, part)], &inner, cancel);
+            let result = batch::run(&mut self.part, x, run);
             if sessions.len() >= KEPT {
                 sessions.remove(0);
             }

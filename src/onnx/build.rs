@@ -89,7 +89,7 @@ impl GraphBuilder {
     pub fn named_floats<D: Dimension>(&mut self, name: &str, values: ArrayView<f32, D>) {
         let mut bytes = Vec::with_capacity(values.len() * size_of::<f32>());
         values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
-        self.initializer(name, values.shape(), DataType::Float, bytes);
+        self.named_constant(name, values.shape(), DataType::Float, bytes);
     }
 
     /// Adds a single 32-bit float and returns its name.
@@ -100,7 +100,7 @@ impl GraphBuilder {
     /// Adds a list of 64-bit integers and returns its name.
     pub fn ints(&mut self, values: &[i64]) -> String {
         let name = self.fresh("");
-        self.initializer(
+        self.named_constant(
             &name,
             &[values.len()],
             DataType::Int64,
@@ -109,7 +109,8 @@ impl GraphBuilder {
         name
     }
 
-    fn initializer(&mut self, name: &str, shape: &[usize], data_type: DataType, bytes: Vec<u8>) {
+    /// Adds a constant of any type under this name; `bytes` are its elements in little-endian order.
+    pub fn named_constant(&mut self, name: &str, shape: &[usize], data_type: DataType, bytes: Vec<u8>) {
         self.graph.initializer.push(TensorProto {
             dims: shape.iter().map(|d| *d as i64).collect(),
             data_type: data_type as i32,

@@ -8,14 +8,18 @@ use super::{Model, OnnxError};
 mod batch;
 mod cut;
 mod feed;
+mod float32;
 mod logits;
 mod opset;
+mod picture;
 
 pub use batch::free_batch;
 pub use cut::cut;
 pub use feed::feed;
+pub use float32::in_float32;
 pub use logits::{Last, LogitsTensor, both_classes, logits};
 pub use opset::raise_opset;
+pub use picture::float_picture;
 
 /// Field numbers of the ONNX schema that are followed or written here.
 mod field {
@@ -31,6 +35,10 @@ mod field {
     pub const NODE_OUTPUT: u64 = 2;
     pub const NODE_OPERATOR: u64 = 4;
     pub const NODE_ATTRIBUTE: u64 = 5;
+    pub const ATTRIBUTE_TENSOR: u64 = 5;
+    pub const ATTRIBUTE_GRAPH: u64 = 6;
+    pub const ATTRIBUTE_GRAPHS: u64 = 11;
+    pub const TENSOR_TYPE_ELEM: u64 = 1;
     /// Name of a graph input, of an inner tensor's type or of an attribute.
     pub const NAME: u64 = 1;
     /// Name of an initializer.

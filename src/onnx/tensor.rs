@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use bytes::Bytes;
+use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 
 use super::OnnxError;
@@ -21,6 +22,19 @@ pub(super) fn floats(tensor: &TensorProto, folder: Option<&Path>) -> Result<Arra
         }
         DataType::Double => {
             raw(tensor, count, 8, folder)?.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
+        }
+        // Half precision outside `raw_data` is kept as bits in 32-bit fields.
+        DataType::Float16 if !tensor.int32_data.is_empty() => {
+            tensor.int32_data.iter().map(|bits| f16::from_bits(*bits as u16).to_f32()).collect()
+        }
+        DataType::Bfloat16 if !tensor.int32_data.is_empty() => {
+            tensor.int32_data.iter().map(|bits| bf16::from_bits(*bits as u16).to_f32()).collect()
+        }
+        DataType::Float16 => {
+            raw(tensor, count, 2, folder)?.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
+        }
+        DataType::Bfloat16 => {
+            raw(tensor, count, 2, folder)?.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
         }
         DataType::Int64 | DataType::Int32 => integers(tensor, folder)?.iter().map(|v| *v as f32).collect(),
         other => return Err(error(tensor, format!("{other:?} elements where floats were expected"))),

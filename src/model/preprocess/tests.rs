@@ -40,7 +40,7 @@ const GREY: &str = "7b7f807a7a7d747e83817f7b7c7f7e847f7e7f7d7d82847d7f7e7e827e87
 fn pattern(width: u32, height: u32) -> Picture {
     let value = |x: u32, y: u32, c: u32| ((x * x * 3 + y * y * 5 + x * y * 7 + c * 91) % 256) as u8;
     let rgb = RgbImage::from_fn(width, height, |x, y| Rgb([value(x, y, 0), value(x, y, 1), value(x, y, 2)]));
-    Picture { name: "pattern".to_owned(), rgb }
+    Picture::opaque("pattern", rgb)
 }
 
 fn card(input: InputCard) -> Preprocess {
@@ -68,7 +68,8 @@ fn scaling_is_within_one_grey_level_of_pillow() {
         (&large, Resize::ShortestEdge, Bilinear, EDGE_BILINEAR),
         (&small, Resize::Squash, Bicubic, ENLARGED),
     ] {
-        let preprocess = card(InputCard { resize, resize_to: Some(11), interpolation, ..plain() });
+        let resize_to = (resize == Resize::ShortestEdge).then_some(11);
+        let preprocess = card(InputCard { resize, resize_to, interpolation, ..plain() });
         let shown = preprocess.to_picture(&preprocess.prepare(picture).unwrap().input);
         for (got, wanted) in shown.as_raw().iter().zip(bytes(expected)) {
             assert!(got.abs_diff(wanted) <= 1, "{resize:?} {interpolation:?}: {got} is not {wanted}");
@@ -121,6 +122,6 @@ fn odd_pictures_are_prepared_too() {
             assert!(prepared.view.width() <= 1024 && prepared.view.height() >= 1);
         }
     }
-    let empty = Picture { name: "none".to_owned(), rgb: RgbImage::new(0, 4) };
+    let empty = Picture::opaque("none", RgbImage::new(0, 4));
     assert!(matches!(card(plain()).prepare(&empty), Err(PreprocessError::Empty { .. })));
 }

@@ -11,7 +11,29 @@ use crate::app::state::State;
 use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
+/// Channels whose figures are listed.
+const LISTED: usize = 4;
+
 pub(super) struct Picture;
+
+/// What is settled about the network, by where it came from, and what should be known about it.
+fn settings(facts: &Facts, column: &mut Column<'_>) {
+    let theme = column.theme;
+    column.section("settings");
+    facts.notes.iter().for_each(|note| column.say(note, theme.warn));
+    let mut sources: Vec<&str> = Vec::new();
+    for setting in &facts.settings.0 {
+        if !sources.contains(&setting.source.as_str()) {
+            sources.push(&setting.source);
+        }
+    }
+    for source in sources {
+        column.say(&format!("{source}:"), theme.quiet);
+        for setting in facts.settings.0.iter().filter(|setting| setting.source == source) {
+            column.pair(&format!("  {}", setting.name), &setting.value, theme.text);
+        }
+    }
+}
 
 impl View for Picture {
     fn title(&self, _state: &State) -> String {
@@ -40,7 +62,8 @@ impl View for Picture {
         ];
         if apart {
             let columns: [Rect; 3] = Layout::horizontal([Constraint::Fill(1); 3]).spacing(1).areas(bottom);
-            for (channel, (area, name)) in columns.into_iter().zip(["red", "green", "blue"]).enumerate() {
+            let names = state.facts().map(|facts| facts.preprocess.channels().names()).unwrap_or_default();
+            for (channel, (area, name)) in columns.into_iter().zip(names).enumerate() {
                 panes.push(captioned(2 + channel as u32, area, format!("{name}, normalised"), fed(Some(channel))));
             }
         }
@@ -60,13 +83,14 @@ impl View for Picture {
             let input = &seen.prepared.input;
             let (low, high) = input.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
             column.pair("values", &format!("{} … {}", numbers::number(low), numbers::number(high)), theme.text);
-            for (name, channel) in ["red", "green", "blue"].into_iter().zip(input.outer_iter()) {
+            for (name, channel) in facts.preprocess.channels().names().iter().zip(input.outer_iter()).take(LISTED) {
                 let mean = channel.mean().unwrap_or(0.0);
                 let deviation = channel.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / channel.len().max(1) as f32;
                 let text = format!("mean {:>7}, std {:>6}", numbers::number(mean), numbers::number(deviation.sqrt()));
                 column.pair(name, &text, theme.text);
             }
         }
+        settings(facts, column);
         if let Some(notice) = &facts.notice {
             column.say(notice, theme.warn);
         }
