@@ -22,6 +22,7 @@ use crate::model::summary::Summary;
 use crate::onnx::{Graph, Model};
 
 mod batch;
+mod branches;
 mod error;
 pub mod observe;
 mod open;

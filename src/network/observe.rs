@@ -9,7 +9,7 @@ use ndarray::{ArrayD, IxDyn};
 use crate::autodiff::{Observations, Observed};
 use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Session, Value};
 use crate::onnx::build::GraphBuilder;
-use crate::onnx::{DataType, Graph, Model, Node};
+use crate::onnx::{DataType, Graph, Model, Node, tap};
 
 /// Runs the model on zeros, once with a batch of `shape` and, where it takes that, once with one picture more: the axis
 /// whose size differs is the batch's. `input` is the name of the picture input and `shape` its shape `[batch, C, H, W]`.
@@ -50,6 +50,29 @@ pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize])
         }
     }
     Ok(observations)
+}
+
+/// The elements of tensors that are the same for every picture, and for one picture more where the model takes that; `None`
+/// for the others. The arguments are those of [`observe`].
+pub(super) fn fixed(
+    model: &Model,
+    engine: &dyn Engine,
+    input: &str,
+    shape: &[usize],
+    tensors: &[&str],
+) -> Result<Vec<Option<Value>>, EngineError> {
+    let plan = Plan::new(model.graph());
+    let fixed: Vec<&str> = tensors.iter().copied().filter(|tensor| plan.fixed.contains(tensor)).collect();
+    let mut session = engine.load(&tap::expose(model, &fixed), model.folder(), Effort::Light)?;
+    let mut run = |batch: usize| run_on_zeros(session.as_mut(), input, shape, batch, &fixed);
+    let batch = shape.first().copied().unwrap_or(1);
+    let (single, double) = (run(batch)?, run(batch + 1).ok());
+    let same = |at: usize| double.as_ref().is_none_or(|double| double.get(at) == single.get(at));
+    let value = |tensor: &&str| {
+        let at = fixed.iter().position(|each| each == tensor).filter(|at| same(*at))?;
+        single.get(at).cloned()
+    };
+    Ok(tensors.iter().map(value).collect())
 }
 
 fn run_on_zeros(

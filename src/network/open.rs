@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ndarray::Array4;
 
+use super::branches;
 use super::pullback::PullbackSessions;
 use super::sessions::GradientSessions;
 use super::values::ValueSessions;
@@ -152,14 +153,16 @@ fn look_once(
 ) -> Result<Look, NetworkError> {
     let channels_last = declared.layout == Layout::ChannelsLast;
     let (model, input) = surgery::float_picture(model, &declared.name, channels_last)?;
+    let ([height, width], of_size) = sources.size();
+    let batch = part.unwrap_or(1);
+    let pictures = [batch, sources.channels().0.count(), height, width];
+    let model = branches::taken(model, engine, &input, &pictures);
     let LogitsTensor { name: logits, stepped_back_over: last } = surgery::logits(&model, output);
     let pooled = head::pooled(model.graph(), &logits);
     let layers = layers::find(model.graph(), &input, &logits, pooled);
     let mut forward = load(&model, &logits, &layers, engine)?;
-    let ([height, width], of_size) = sources.size();
     let exposed = exposed(&logits, &layers);
-    let batch = part.unwrap_or(1);
-    let zeros = Value::from(Array4::<f32>::zeros((batch, sources.channels().0.count(), height, width)));
+    let zeros = Value::from(Array4::<f32>::zeros(pictures));
     let values = forward.run(&[(&input, &zeros)], &exposed, &Cancel::new()).map_err(|error| match error {
         EngineError::Run { reason } if of_size == Origin::Default => NetworkError::Size { height, width, reason },
         error => error.into(),

@@ -6,6 +6,7 @@ use super::wire::{self, Edit};
 use super::{Model, OnnxError};
 
 mod batch;
+mod branches;
 mod cut;
 mod feed;
 mod float32;
@@ -14,6 +15,7 @@ mod opset;
 mod picture;
 
 pub use batch::free_batch;
+pub use branches::take_branches;
 pub use cut::cut;
 pub use feed::feed;
 pub use float32::in_float32;

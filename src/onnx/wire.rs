@@ -21,6 +21,8 @@ pub(super) enum Edit {
     Drop,
     /// The new content of a length-delimited field.
     Replace(Vec<u8>),
+    /// The contents of the fields that stand in its place, all of its number.
+    Split(Vec<Vec<u8>>),
 }
 
 /// Walks over the fields of a message in the order they lie in.
@@ -95,6 +97,7 @@ pub(super) fn rewrite(
             Edit::Keep => out.extend_from_slice(field.whole),
             Edit::Drop => {}
             Edit::Replace(content) => push(&mut out, field.number, &content),
+            Edit::Split(contents) => contents.iter().for_each(|content| push(&mut out, field.number, content)),
         }
     }
     Ok(out)
