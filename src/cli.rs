@@ -15,7 +15,7 @@ use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
 use crate::engine::{self, Cancel, Engine, OpenError};
 use crate::jobs::explainer::Recipe;
-use crate::model::source::Source;
+use crate::model::source::{self, Source};
 use crate::network::Network;
 use crate::terminal::graphics::GraphicsChoice;
 
@@ -23,6 +23,7 @@ use progress::Progress;
 
 mod appearance;
 mod bar;
+mod check;
 mod completions;
 mod doctor;
 mod explain;
@@ -40,6 +41,7 @@ pub mod progress;
 mod question;
 mod report;
 mod runtime;
+mod sections;
 mod settings;
 mod sheet;
 mod task;
@@ -67,6 +69,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Explain(Box<explain::Explain>),
+    Check(check::Check),
     Layers(layers::Layers),
     Filters(filters::Filters),
     Features(Box<features::Features>),
@@ -114,6 +117,19 @@ impl Global {
     pub fn search(&self) -> Search {
         let cuda = matches!(self.device, DeviceChoice::Cuda(_));
         Search { explicit: self.onnxruntime.clone(), offline: self.offline, cuda }
+    }
+
+    /// Takes the network out of what was named: a file that ends in `.onnx`, or a folder with one. The other paths are
+    /// given back.
+    fn take_network(&mut self, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
+        let is_file = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
+        let is_network = |path: &PathBuf| is_file(path) || path.is_dir() && source::in_folder(path).is_some();
+        let (networks, others): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(is_network);
+        if networks.len() + usize::from(self.model.is_some()) > 1 {
+            return Err(Failure::Usage("name one network, as the first argument or with --model".to_owned()));
+        }
+        self.model = networks.into_iter().next().or(self.model.take());
+        Ok(others)
     }
 
     /// The network and what it runs on.
@@ -219,6 +235,7 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
     let context = Context { global, cancel: cancel.clone() };
     match command {
         Command::Explain(args) => explain::run(&args, &context),
+        Command::Check(args) => check::run(args, context),
         Command::Layers(args) => layers::run(&args, &context),
         Command::Filters(args) => filters::run(&args, &context),
         Command::Features(args) => features::run(&args, &context),

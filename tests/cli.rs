@@ -303,6 +303,48 @@ fn layers_are_listed_by_name() {
 }
 
 #[test]
+fn a_check_says_what_the_network_is_and_proves_its_gradients() {
+    let studio = Studio::new();
+    studio.square("red.png", RED);
+    let report = json(lensor(&studio, &["check", "colours.onnx", "red.png", "--json"]).output().unwrap());
+    assert_eq!(report["model"], "colours");
+    assert_eq!((&report["output"]["classes"], &report["target"]["label"]), (&3.into(), &"red".into()));
+    assert_eq!(report["parameters"], 81 + 9 + 3);
+    assert_eq!(report["multiply_adds"], 3 * 32 * 32 * 27 + 9);
+    assert!(report["methods"].as_array().unwrap().iter().all(|method| method["works"] == true));
+    let gradients = report["gradients"].as_array().unwrap();
+    assert_eq!((&gradients[0]["place"], gradients.len()), (&"input".into(), 2));
+    assert!(gradients.iter().all(|row| row["error"].as_f64().unwrap() <= report["tolerance"].as_f64().unwrap()));
+    assert_eq!(report["holds"], true);
+    let text = succeeded(on_colours(&studio, &["check", "red.png"]));
+    for part in ["red.png: class 0, red", "3×32×32", "grad-cam", "all 2 gradients are right", "error"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    for (wrong, says) in [(["--layer", "map"], "--layer"), (["--target", "rad"], "--target")] {
+        let output = on_colours(&studio, &[&["check"][..], &wrong].concat());
+        assert_eq!((code(&output), stderr(&output).contains(says)), (2, true), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_check_of_a_network_without_a_gradient_names_the_node_and_fails() {
+    let studio = Studio::new();
+    std::fs::write(studio.path("hard.onnx"), colours::without_gradient()).unwrap();
+    let output = lensor(&studio, &["check", "hard.onnx", "--json", "--device", "cpu"]).output().unwrap();
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["without_rule"], serde_json::json!([{ "node": "input", "operator": "Hardmax" }]));
+    let method = |name: &str| {
+        report["methods"].as_array().unwrap().iter().find(|method| method["method"] == name).unwrap().clone()
+    };
+    assert!(method("gradient")["note"].as_str().unwrap().contains("`input` (Hardmax)"));
+    assert_eq!(method("cam")["works"], true);
+    let gradients = report["gradients"].as_array().unwrap();
+    assert!(gradients[0]["reason"].as_str().unwrap().contains("`input`"));
+    assert_eq!((&gradients[0]["holds"], &gradients[1]["holds"]), (&false.into(), &true.into()));
+}
+
+#[test]
 fn with_nothing_named_the_bundled_network_explains_the_bundled_pictures() {
     let studio = Studio::new();
     let text = succeeded(lensor(&studio, &["--device", "cpu"]).output().unwrap());

@@ -14,14 +14,19 @@ use serde_json::Value;
 
 /// The report of `lensor explain` on SqueezeNet; `None` where there is none here.
 fn explain(arguments: &[&str]) -> Option<Value> {
+    json(&[&["explain", "--model", "squeezenet1_0.onnx"][..], arguments].concat())
+}
+
+/// What a command prints, run where the networks are; `None` where there are none.
+fn json(arguments: &[&str]) -> Option<Value> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/real");
     if !folder.join("squeezenet1_0.onnx").exists() {
         println!("skipped: there is no {}", folder.display());
         return None;
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
-    command.current_dir(&folder).stdin(Stdio::null()).arg("explain").args(arguments);
-    let output = command.args(["--model", "squeezenet1_0.onnx", "--device", "cpu", "--json"]).output().unwrap();
+    command.current_dir(&folder).stdin(Stdio::null()).args(arguments);
+    let output = command.args(["--device", "cpu", "--json"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
@@ -52,4 +57,18 @@ fn a_folder_of_photographs_is_explained_in_one_run() {
         result["picture"].as_str().unwrap().contains(&label)
     };
     assert!(results.iter().filter(right).count() >= 6);
+}
+
+#[test]
+fn the_gradients_of_real_networks_are_right() {
+    let checks: [&[&str]; 3] = [
+        &["resnet20_cifar10.onnx"],
+        &["resnet20_cifar10_bn.onnx"],
+        &["squeezenet1_0.onnx", "photos/n02391049_zebra.JPEG", "--layer", "conv_final"],
+    ];
+    for check in checks {
+        let Some(report) = json(&[&["check"][..], check].concat()) else { return };
+        assert_eq!(report["holds"], true, "{check:?}: {report:#}");
+        assert!(report["methods"].as_array().unwrap().iter().all(|method| method["works"] == true), "{check:?}");
+    }
 }

@@ -1,12 +1,12 @@
 //! `lensor doctor`: everything a bug report needs, as text.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::sections::Sections;
 use super::{Context, Failure, Outcome};
 use crate::config::paths;
 use crate::engine;
@@ -20,7 +20,7 @@ pub struct Doctor {}
 
 /// Prints the report to stdout; exit code 1 if nothing could be run on this machine as it is.
 pub fn run(_args: &Doctor, context: &Context) -> Outcome {
-    let mut report = Report::default();
+    let mut report = Sections::new([]);
     machine(&mut report);
     let healthy = runtime(&mut report, context);
     if healthy {
@@ -29,27 +29,11 @@ pub fn run(_args: &Doctor, context: &Context) -> Outcome {
     terminal(&mut report);
     folders(&mut report);
     environment(&mut report);
-    io::stdout().write_all(report.0.trim_start().as_bytes())?;
+    io::stdout().write_all(report.text().as_bytes())?;
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Text in sections of named lines.
-#[derive(Default)]
-struct Report(String);
-
-impl Report {
-    fn section(&mut self, title: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "\n{title}");
-    }
-
-    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
-        let value = value.to_string().replace('\n', "\n                    ");
-        let _ = writeln!(self.0, "  {name:<17} {value}");
-    }
-}
-
-fn machine(report: &mut Report) {
+fn machine(report: &mut Sections) {
     report.section("lensor");
     report.line("version", env!("CARGO_PKG_VERSION"));
     report.line("built for", format!("{} {}", env::consts::OS, env::consts::ARCH));
@@ -78,7 +62,7 @@ fn machine(report: &mut Report) {
 }
 
 /// What was found, on what it runs, and every place that was looked at. Whether there is an engine.
-fn runtime(report: &mut Report, context: &Context) -> bool {
+fn runtime(report: &mut Sections, context: &Context) -> bool {
     report.section("ONNX Runtime");
     let search = context.global.search();
     let healthy = match library::locate(&search) {
@@ -100,7 +84,7 @@ fn runtime(report: &mut Report, context: &Context) -> bool {
     healthy
 }
 
-fn used(report: &mut Report, context: &Context, library: &Library) -> bool {
+fn used(report: &mut Sections, context: &Context, library: &Library) -> bool {
     report.line("version", &library.version);
     report.line("found in", library.found_in);
     report.line("file", library.path.display());
@@ -127,7 +111,7 @@ fn used(report: &mut Report, context: &Context, library: &Library) -> bool {
 }
 
 /// What is settled about the network that is asked for.
-fn network(report: &mut Report, context: &Context) {
+fn network(report: &mut Sections, context: &Context) {
     report.section("network");
     let network = match context.network() {
         Ok(network) => network,
@@ -141,7 +125,7 @@ fn network(report: &mut Report, context: &Context) {
     network.notes().iter().for_each(|note| report.line("note", note));
 }
 
-fn terminal(report: &mut Report) {
+fn terminal(report: &mut Sections) {
     report.section("terminal");
     let kind = |terminal: bool| if terminal { "a terminal" } else { "no terminal" };
     report.line("stdin", kind(io::stdin().is_terminal()));
@@ -161,7 +145,7 @@ fn terminal(report: &mut Report) {
     }
 }
 
-fn folders(report: &mut Report) {
+fn folders(report: &mut Sections) {
     report.section("folders");
     let line = |folder: Option<PathBuf>| match folder {
         None => "none: there is no home folder".to_owned(),
@@ -175,7 +159,7 @@ fn folders(report: &mut Report) {
 }
 
 /// Only variables that change what lensor does.
-fn environment(report: &mut Report) {
+fn environment(report: &mut Sections) {
     report.section("environment");
     let names = [
         "ORT_DYLIB_PATH",

@@ -8,12 +8,12 @@ use clap::Args;
 use super::output::Outputs;
 use super::question::Asked;
 use super::task::{Printed, Task};
-use super::{Context, Failure, Global, Outcome, interrupt};
+use super::{Context, Global, Outcome, interrupt};
 use crate::app::run::{self, Options};
 use crate::engine::Cancel;
 use crate::look::Look;
 use crate::model::bundled::PICTURES;
-use crate::model::{gallery, source};
+use crate::model::gallery;
 
 /// What bare `lensor` is given.
 #[derive(Debug, Args)]
@@ -25,13 +25,7 @@ pub struct Ui {
 
 /// Opens the UI, or prints text.
 pub fn run(args: Ui, mut global: Global, cancel: &Cancel) -> Outcome {
-    let is_file = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
-    let is_network = |path: &PathBuf| is_file(path) || path.is_dir() && source::in_folder(path).is_some();
-    let (networks, pictures): (Vec<PathBuf>, Vec<PathBuf>) = args.paths.into_iter().partition(is_network);
-    if networks.len() + usize::from(global.model.is_some()) > 1 {
-        return Err(Failure::Usage("name one network, as the first argument or with --model".to_owned()));
-    }
-    global.model = networks.into_iter().next().or(global.model);
+    let pictures = global.take_network(args.paths)?;
     let recipe = global.recipe();
     let pictures = if pictures.is_empty() { PICTURES.to_vec() } else { gallery::gather(&pictures)? };
     let (asked, look) = (Asked::default(), Look::default());

@@ -37,7 +37,7 @@ const STEPS: [f64; 6] = [3e-4, 1.25e-3, 5e-3, 2e-2, 8e-2, 0.32];
 const TRIES: usize = 2;
 
 /// How many times its rounding a difference has to be to count as clear.
-const CLEAR: f64 = 1000.0;
+const CLEAR: f64 = 300.0;
 
 /// Cells of a line, finer until the error is small enough. Odd, so that the tensor itself lies in the middle of a cell:
 /// there, where equal values (the zeros of a ReLU, a plain background) make maxima tie, the rule is exact all the same.

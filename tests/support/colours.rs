@@ -83,6 +83,17 @@ pub fn trunk(graph: &mut GraphBuilder) {
     graph.named_node("Gemm", &["flat", "fc.weight", "fc.bias"], &["logits"], &[("transB", Attr::Int(1))]);
 }
 
+/// The network behind an operator that has no derivative.
+pub fn without_gradient() -> Vec<u8> {
+    let mut graph = GraphBuilder::new("");
+    let shape = [3, SIDE, SIDE].map(Dim::Fixed);
+    graph.input("picture", DataType::Float, &[&[Dim::Symbol("batch".into())][..], &shape].concat());
+    graph.named_node("Hardmax", &["picture"], &["input"], &[]);
+    trunk(&mut graph);
+    graph.output("logits");
+    graph.into_model(17)
+}
+
 /// A network without a picture among its inputs.
 pub fn without_image() -> Vec<u8> {
     let mut graph = GraphBuilder::new("");
