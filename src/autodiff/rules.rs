@@ -68,6 +68,7 @@ fn rule(op: &str) -> Option<Rule> {
         "ReduceL1" | "ReduceL2" | "ReduceLogSumExp" | "ReduceMax" | "ReduceMin" | "ReduceSumSquare" => {
             reduction::uneven
         }
+        "CumSum" => reduction::cumulative,
         "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => shape::reshape,
         "Transpose" => shape::transpose,
         "Concat" => shape::concat,
@@ -79,6 +80,7 @@ fn rule(op: &str) -> Option<Rule> {
         "SpaceToDepth" => tiling::space_to_depth,
         "Gather" => indexing::gather,
         "GatherElements" => indexing::gather_elements,
+        "TopK" => indexing::top_k,
         "Resize" => resampling::resize,
         "Softmax" => softmax::softmax,
         "LogSoftmax" => softmax::log_softmax,

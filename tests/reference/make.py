@@ -201,6 +201,8 @@ def reductions():
     for name, op, function in [("sum_square", "ReduceSumSquare", lambda x: (x * x).sum((2, 3))), ("log_sum", "ReduceLogSum", lambda x: (x * x).sum((2, 3)).log())]:
         nodes = [node("Mul", ["x", "x"], ["a"]), node(op, ["x" if name == "sum_square" else "a"], ["b"], axes=[-1, 2], keepdims=0)]
         nodes_case(f"reduce_{name}", nodes, {}, function, 17)
+    case("cumulative_sum", Lambda(lambda x: x.cumsum(2) * x))
+    case("top_k", Lambda(lambda x: x.topk(3, 2)[0]), (2, 4, 5, 5))
     case("global_max_pool", nn.AdaptiveMaxPool2d(1), (2, 4, 5, 5))
 
 

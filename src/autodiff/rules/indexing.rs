@@ -44,9 +44,20 @@ pub(super) fn gather(backward: &mut Backward, node: &Node, gradient: &str) -> Re
 /// Single elements along an axis.
 pub(super) fn gather_elements(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let (x, indices) = operands(node)?;
-    let zeros = backward.zeros_like(x);
-    let axis = ("axis", Attr::Int(node.attr_int("axis").unwrap_or(0)));
-    let passed = backward.emit("ScatterElements", &[&zeros, indices, gradient], &[axis, ADD]);
-    backward.send(x, passed);
+    put_back(backward, x, indices, gradient, node.attr_int("axis").unwrap_or(0));
     Ok(())
+}
+
+/// The largest, or smallest, elements along an axis; where they are is the second output.
+pub(super) fn top_k(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let (x, _) = operands(node)?;
+    let indices = backward.node_output(node, 1);
+    put_back(backward, x, &indices, gradient, node.attr_int("axis").unwrap_or(-1));
+    Ok(())
+}
+
+fn put_back(backward: &mut Backward, x: &str, indices: &str, gradient: &str, axis: i64) {
+    let zeros = backward.zeros_like(x);
+    let passed = backward.emit("ScatterElements", &[&zeros, indices, gradient], &[("axis", Attr::Int(axis)), ADD]);
+    backward.send(x, passed);
 }

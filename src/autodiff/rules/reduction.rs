@@ -127,3 +127,13 @@ pub(super) fn global_max_pool(backward: &mut Backward, node: &Node, gradient: &s
     backward.send(x, passed);
     Ok(())
 }
+
+/// y = the sums of all elements up to each, along an axis: each gets the sum of the gradients from it on.
+pub(super) fn cumulative(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let (x, axis) = node.input(0).zip(node.input(1)).ok_or_else(|| no_rule(node, "it names no axis"))?;
+    let flag = |name| node.attr_int(name).unwrap_or(0);
+    let attributes = [("exclusive", Attr::Int(flag("exclusive"))), ("reverse", Attr::Int(1 - flag("reverse")))];
+    let passed = backward.emit("CumSum", &[gradient, axis], &attributes);
+    backward.send(x, passed);
+    Ok(())
+}
