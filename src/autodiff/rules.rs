@@ -80,6 +80,8 @@ fn rule(op: &str) -> Option<Rule> {
         "SpaceToDepth" => tiling::space_to_depth,
         "Gather" => indexing::gather,
         "GatherElements" => indexing::gather_elements,
+        "GatherND" => indexing::gather_nd,
+        "ScatterElements" | "ScatterND" => indexing::scatter,
         "TopK" => indexing::top_k,
         "Resize" => resampling::resize,
         "Softmax" => softmax::softmax,

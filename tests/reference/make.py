@@ -242,6 +242,11 @@ def resampling():
     nodes_case("pad_axes", [node("Pad", ["x", "p", "v", "a"], ["u"])], pads, lambda x: F.pad(x, (1, 0, 2, 3), value=0.5), 18)
 
 
+def assigned(y, x):
+    y[:, 1:3, 2] = x[:, :2, 5]
+    return y
+
+
 def tiles():
     case("expand", Lambda(lambda x: x[:, :1].expand(-1, 4, -1, -1) * x))
     case("tile", Lambda(lambda x: torch.relu(x.repeat(1, 2, 1, 3))))
@@ -252,6 +257,11 @@ def tiles():
     case("index_select", Lambda(lambda x: torch.relu(x.index_select(3, torch.tensor([5, 1, 1])))))
     index = torch.tensor([[[[5, 2, 5]]]])
     case("gather_elements", Lambda(lambda x: torch.relu(x.gather(3, index.expand(x.shape[0], 4, 7, 3)))))
+    places = torch.tensor([[[[5, 2, 0]]]])
+    case("scatter", Lambda(lambda x: x.scatter(3, places.expand(x.shape[0], 4, 7, 3), x[..., :3] * x[..., 1:4])))
+    case("scatter_nd", Lambda(lambda x: assigned(x * x, x)))
+    case("scatter_add", Lambda(lambda x: x.scatter_add(3, index.expand(x.shape[0], 4, 7, 3), x[..., :3] * x[..., 1:4])))
+    case("gather_nd", Lambda(lambda x: torch.relu(x.permute(1, 2, 0, 3)[[0, 2, 0], [1, 6, 1]]).transpose(0, 1)))
     node = helper.make_node
     for name, op, function in [("depth_to_space", "DepthToSpace", lambda x: x.view(-1, 2, 2, 1, 7, 7).permute(0, 3, 4, 1, 5, 2).reshape(-1, 1, 14, 14))]:
         nodes_case(name, [node(op, ["x"], ["d"], blocksize=2)], {}, function, 17)

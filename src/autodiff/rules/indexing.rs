@@ -1,5 +1,5 @@
-//! Operators that take elements by index: the gradient is put back where they were taken, adding up where one was taken
-//! more than once.
+//! Operators that take or put elements by index: what was taken is put back, adding up where one was taken more than once,
+//! and what was put is taken.
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
@@ -53,6 +53,46 @@ pub(super) fn top_k(backward: &mut Backward, node: &Node, gradient: &str) -> Res
     let (x, _) = operands(node)?;
     let indices = backward.node_output(node, 1);
     put_back(backward, x, &indices, gradient, node.attr_int("axis").unwrap_or(-1));
+    Ok(())
+}
+
+/// Slices of x, by the indices of their first axes.
+pub(super) fn gather_nd(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let (x, indices) = operands(node)?;
+    if node.attr_int("batch_dims").unwrap_or(0) != 0 {
+        return Err(no_rule(node, "its indices are different for each picture"));
+    }
+    let zeros = backward.zeros_like(x);
+    let passed = backward.emit("ScatterND", &[&zeros, indices, gradient], &[ADD]);
+    backward.send(x, passed);
+    Ok(())
+}
+
+/// x with other elements in some places, or with them added there: ScatterElements, ScatterND.
+pub(super) fn scatter(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let ((x, indices), updates) =
+        (operands(node)?, node.input(2).ok_or_else(|| no_rule(node, "it lacks its updates"))?);
+    let axis = [("axis", Attr::Int(node.attr_int("axis").unwrap_or(0)))];
+    let (take, attributes) = match node.op_type.as_str() {
+        "ScatterND" => ("GatherND", &[][..]),
+        _ => ("GatherElements", &axis[..]),
+    };
+    let replaces = match node.attr_string("reduction") {
+        None | Some("none") => true,
+        Some("add") => false,
+        Some(other) => return Err(no_rule(node, format!("its reduction {other} has no rule"))),
+    };
+    if backward.wants(x) && replaces {
+        let zeros = backward.zeros_like(updates);
+        let kept = backward.emit(&node.op_type, &[gradient, indices, &zeros], attributes);
+        backward.send(x, kept);
+    } else {
+        backward.send(x, gradient.to_owned());
+    }
+    if backward.wants(updates) {
+        let taken = backward.emit(take, &[gradient, indices], attributes);
+        backward.send(updates, taken);
+    }
     Ok(())
 }
 
