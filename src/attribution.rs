@@ -228,7 +228,10 @@ pub enum AttributionError {
         head: String,
     },
     /// The network has no layer to look at.
-    #[error("the network has no layer with feature maps; gradient and integrated gradients work without")]
+    #[error(
+        "the network has no layer with feature maps of its own: none at all, or, in a transformer, only the patches before \
+         attention (`lensor layers` lists them, --layer takes one); gradient and integrated gradients work without"
+    )]
     NoLayer,
     /// A number of steps that makes no sense, or that would fill the memory.
     #[error("{steps} steps are not possible here: give 1 to {most}")]

@@ -175,10 +175,11 @@ impl Network {
         Ok(layers::named(name, &self.layers)?)
     }
 
-    /// The layer that Grad-CAM looks at unless told otherwise; `None` for a network without feature maps.
+    /// The layer that Grad-CAM looks at unless told otherwise; `None` for a network without feature maps, and for a
+    /// transformer.
     pub fn default_layer(&self) -> Option<usize> {
         let class_maps = if let Head::ConvGap { maps, .. } = &self.head { Some(maps.as_str()) } else { None };
-        layers::default(&self.layers, class_maps)
+        layers::default(self.model.graph(), &self.layers, &self.logits, class_maps)
     }
 
     /// The layer that the head pools, if it is a head that CAM knows.

@@ -143,10 +143,18 @@ pub fn measured(layers: Vec<Layer>, shape: impl Fn(&str) -> Option<Vec<usize>>) 
 }
 
 /// The layer that Grad-CAM looks at unless told otherwise: the last one that is no pool and holds features, not the
-/// classes' own maps `class_maps`.
-pub fn default(layers: &[Layer], class_maps: Option<&str>) -> Option<usize> {
-    let last = |layer: &&Layer| layer.kind != Kind::Pool && Some(layer.tensor.as_str()) != class_maps;
-    layers.iter().rev().find(last).or(layers.last()).map(|layer| layer.index)
+/// classes' own maps `class_maps`. A transformer has none: its only feature maps are the patches before attention.
+pub fn default(graph: &Graph, layers: &[Layer], logits: &str, class_maps: Option<&str>) -> Option<usize> {
+    let features = |layer: &&Layer| layer.kind != Kind::Pool && Some(layer.tensor.as_str()) != class_maps;
+    let last = layers.iter().rev().find(features).or(layers.last())?;
+    let only_patches = layers.len() == 1 && attention_follows(graph, &last.tensor, logits);
+    (!only_patches).then_some(last.index)
+}
+
+/// Whether a Softmax lies between a layer and the scores.
+fn attention_follows(graph: &Graph, tensor: &str, logits: &str) -> bool {
+    let mut used = used_by(graph, logits).into_iter().filter_map(|index| graph.nodes.get(index));
+    used.any(|node| node.op_type == "Softmax" && graph.depends_on(node.output(), tensor))
 }
 
 /// Indices of the nodes that a tensor is made from; side branches (auxiliary classifiers) are not among them.

@@ -109,6 +109,22 @@ fn sizes_are_filled_in_and_single_pixels_left_out() {
     let seen: Vec<_> = layers.iter().map(|l| (l.index, l.name.as_str(), l.channels, l.height, l.width)).collect();
     assert_eq!(seen, [(0, "conv1", 8, 16, 16), (1, "conv2", 12, 8, 9)]);
     assert_eq!((layers[0].parameters, layers[0].op.as_str()), (8 * 27 + 8, "Conv 3×3"));
-    assert_eq!(default(&layers, None), Some(1));
-    assert_eq!(default(&layers, Some("relu2")), Some(0), "maps of the classes are no features");
+    assert_eq!(default(model.graph(), &layers, "logits", None), Some(1));
+    let second = default(model.graph(), &layers, "logits", Some("relu2"));
+    assert_eq!(second, Some(0), "maps of the classes are no features");
+}
+
+#[test]
+fn the_patches_of_a_transformer_are_not_looked_at_unless_asked_for() {
+    let mut b = with_input([4, 8, 8]);
+    let patches = conv(&mut b, "/patches/Conv", "patches.weight", "x");
+    b.named_node("Flatten", &[&patches], &["tokens"], &[]);
+    b.named_node("Softmax", &["tokens"], &["attention"], &[]);
+    b.named_node("Mul", &["tokens", "attention"], &["y"], &[]);
+    b.output("y");
+    let model = Model::from_bytes(b.into_model(17), None).unwrap();
+    let layers = measured(find(model.graph(), "x", "y", None), |_| Some(vec![1, 4, 8, 8]));
+    assert_eq!(layers.len(), 1);
+    assert_eq!(default(model.graph(), &layers, "y", None), None);
+    assert_eq!(default(model.graph(), &layers, "tokens", None), Some(0), "no attention before these");
 }
