@@ -105,8 +105,6 @@ choice! {
         Lanczos = "lanczos",
         /// Triangle filter with a cosine's shape.
         Hamming = "hamming",
-        /// The mean of the pixels beneath.
-        Box = "box",
         /// One pixel of those beneath.
         Nearest = "nearest",
     }

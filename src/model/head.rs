@@ -71,8 +71,9 @@ impl Head {
     }
 }
 
-/// Operators that change a tensor's shape at most.
-const SHAPE_ONLY: [&str; 6] = ["Flatten", "Reshape", "Squeeze", "Unsqueeze", "Dropout", "Identity"];
+/// Operators that change a tensor's shape or precision at most.
+const TRANSPARENT: [&str; 9] =
+    ["Flatten", "Reshape", "Squeeze", "Unsqueeze", "Dropout", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"];
 
 /// The tensor that is pooled into the logits where the head may be one that CAM knows; only [`find`] can say for sure.
 pub fn pooled<'a>(graph: &'a Graph, logits: &'a str) -> Option<&'a str> {
@@ -165,11 +166,11 @@ impl<'a> Linear<'a> {
     }
 }
 
-/// Walks back over operators that change only the shape.
+/// Walks back over operators that change only the shape or the precision.
 fn skip<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
     let mut tensor = tensor;
     while let Some(node) = graph.producer(tensor)
-        && SHAPE_ONLY.contains(&node.op_type.as_str())
+        && TRANSPARENT.contains(&node.op_type.as_str())
         && let Some(input) = node.input(0)
     {
         tensor = input;

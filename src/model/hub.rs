@@ -159,10 +159,16 @@ impl Processor {
     }
 }
 
-/// Pillow's numbers of its filters.
+/// Pillow's numbers of its filters; 4 is a box, which is not offered.
 fn of_pillow(number: u8) -> Option<Interpolation> {
-    use Interpolation::{Bicubic, Bilinear, Box, Hamming, Lanczos, Nearest};
-    [Nearest, Lanczos, Bilinear, Bicubic, Box, Hamming].get(usize::from(number)).copied()
+    Some(match number {
+        0 => Interpolation::Nearest,
+        1 => Interpolation::Lanczos,
+        2 => Interpolation::Bilinear,
+        3 => Interpolation::Bicubic,
+        5 => Interpolation::Hamming,
+        _ => return None,
+    })
 }
 
 /// `config.json`, of Hugging Face or of timm.

@@ -120,16 +120,16 @@ impl Preprocess {
         }
         let failed = |reason| PreprocessError::Scale { name: picture.name.clone(), reason };
         let (window, input) = match &picture.beyond {
-            Some(Beyond::Array(array)) => (Window::whole(rgb), self.checked(&picture.name, array)?),
+            Some(Beyond::Array(array)) => (Window::whole([width, height]), self.checked(&picture.name, array)?),
             beyond => {
                 let window = self.window(width, height);
                 (window, self.input(picture, beyond.as_ref(), &window)?)
             }
         };
         let view = view(rgb).map_err(failed)?;
-        let [x, y, w, h] = window.source;
-        let (kx, ky) = (f64::from(view.width()) / f64::from(width), f64::from(view.height()) / f64::from(height));
-        let region = Rect { x: (x * kx) as f32, y: (y * ky) as f32, width: (w * kx) as f32, height: (h * ky) as f32 };
+        let [x, w] = window.source(0, f64::from(view.width())).map(|length| length as f32);
+        let [y, h] = window.source(1, f64::from(view.height())).map(|length| length as f32);
+        let region = Rect { x, y, width: w, height: h };
         Ok(Prepared { input, view, region })
     }
 
@@ -190,25 +190,22 @@ impl Preprocess {
         })
     }
 
-    /// Where in a source picture the input comes from (torchvision's `Resize` and `CenterCrop`).
+    /// What the input is of a scaled picture (torchvision's `Resize` and `CenterCrop`).
     fn window(&self, width: u32, height: u32) -> Window {
         let size = [self.0.width as u32, self.0.height as u32];
         let whole = [f64::from(width), f64::from(height)];
         let larger = self.0.height.max(self.0.width) as f64;
         let side = self.0.resize_to.map_or(larger, |side| side as f64);
         let shorter = whole[0].min(whole[1]);
-        let axis = |axis: usize| {
-            let crop = f64::from(size[axis]);
+        let scaled = [0, 1].map(|axis: usize| {
             let scaled = match self.0.resize {
                 Resize::ShortestEdge => side * whole[axis] / shorter,
-                Resize::Squash => side * crop / larger,
+                Resize::Squash => side * f64::from(size[axis]) / larger,
             };
-            let scaled = scaled.floor();
-            let start = ((scaled - crop) / 2.0).round_ties_even();
-            (start * whole[axis] / scaled, crop * whole[axis] / scaled)
-        };
-        let ((x, w), (y, h)) = (axis(0), axis(1));
-        Window { source: [x, y, w, h], size }
+            scaled.floor()
+        });
+        let start = [0, 1].map(|axis: usize| ((scaled[axis] - f64::from(size[axis])) / 2.0).round_ties_even());
+        Window { scaled, start, size }
     }
 
     fn normalise<P: Scalable>(&self, pixels: &ImageBuffer<P, Vec<u8>>) -> Array3<f32> {

@@ -1,28 +1,36 @@
 //! Scaling pictures, antialiased, within one grey level of Pillow's `Image.resize`.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::{ImageBuffer, Rgb, RgbImage, Rgba};
+use image::{ImageBuffer, Pixel as _, Rgb, RgbImage, Rgba};
 
 use super::card::Interpolation;
 
 /// Longest side of a [`view`], pixels.
 pub const VIEW_SIDE: u32 = 1024;
 
-/// The part of a source picture that is wanted, and the size it is scaled to.
+/// The part that is wanted of a scaled picture. Order: across, down.
 #[derive(Clone, Copy)]
 pub struct Window {
-    /// Left, top, width and height of the part, in source pixels.
-    pub source: [f64; 4],
-    /// Width and height of the result, pixels.
+    /// Size of the whole picture after scaling, pixels.
+    pub scaled: [f64; 2],
+    /// Left and top edge of the part in it.
+    pub start: [f64; 2],
+    /// Width and height of the part.
     pub size: [u32; 2],
 }
 
 impl Window {
-    /// All of a picture, as large as it is.
-    pub fn whole(rgb: &RgbImage) -> Self {
-        let (width, height) = rgb.dimensions();
-        Self { source: [0.0, 0.0, f64::from(width), f64::from(height)], size: [width, height] }
+    /// All of a picture, scaled to a size.
+    pub fn whole(size: [u32; 2]) -> Self {
+        Self { scaled: size.map(f64::from), start: [0.0; 2], size }
+    }
+
+    /// Start and length along an axis in pixels of a picture that is so long there.
+    pub fn source(&self, axis: usize, whole: f64) -> [f64; 2] {
+        [self.start[axis], f64::from(self.size[axis])].map(|length| length * whole / self.scaled[axis])
     }
 }
 
@@ -30,6 +38,16 @@ impl Window {
 pub trait Scalable: image::Pixel<Subpixel = u8> + 'static {
     /// Their kind.
     const KIND: PixelType;
+
+    /// The picture as it is to be averaged.
+    fn weighed(pixels: &Pixels<Self>) -> Cow<'_, Pixels<Self>> {
+        Cow::Borrowed(pixels)
+    }
+
+    /// Undoes [`Scalable::weighed`].
+    fn unweighed(pixels: Pixels<Self>) -> Pixels<Self> {
+        pixels
+    }
 }
 
 impl Scalable for Rgb<u8> {
@@ -39,6 +57,23 @@ impl Scalable for Rgb<u8> {
 /// Colours weigh as much as they are opaque, as Pillow has it.
 impl Scalable for Rgba<u8> {
     const KIND: PixelType = PixelType::U8x4;
+
+    fn weighed(pixels: &Pixels<Self>) -> Cow<'_, Pixels<Self>> {
+        let mut weighed = pixels.clone();
+        for pixel in weighed.pixels_mut() {
+            let alpha = u32::from(pixel.0[3]);
+            pixel.apply_without_alpha(|colour| ((u32::from(colour) * alpha + 127) / 255) as u8);
+        }
+        Cow::Owned(weighed)
+    }
+
+    fn unweighed(mut pixels: Pixels<Self>) -> Pixels<Self> {
+        for pixel in pixels.pixels_mut().filter(|pixel| pixel.0[3] > 0) {
+            let alpha = u32::from(pixel.0[3]);
+            pixel.apply_without_alpha(|colour| (u32::from(colour) * 255 / alpha).min(255) as u8);
+        }
+        pixels
+    }
 }
 
 type Pixels<P> = ImageBuffer<P, Vec<u8>>;
@@ -55,31 +90,45 @@ pub fn scale<P: Scalable>(
         Interpolation::Bicubic => FilterType::CatmullRom,
         Interpolation::Lanczos => FilterType::Lanczos3,
         Interpolation::Hamming => FilterType::Hamming,
-        Interpolation::Box => FilterType::Box,
-        Interpolation::Nearest => return pass(pixels, window.source, window.size, ResizeAlg::Nearest),
+        Interpolation::Nearest => return Ok(nearest(pixels, window)),
     };
-    let filter = ResizeAlg::Convolution(filter);
-    let [left, top, width, height] = window.source;
     let [columns, rows] = window.size;
-    let (full_width, full_height) = (f64::from(pixels.width()), f64::from(pixels.height()));
+    let whole = [pixels.width(), pixels.height()].map(f64::from);
+    let [across, down] = [0, 1].map(|axis| {
+        let [start, length] = window.source(axis, whole[axis]);
+        [start, length.min(whole[axis] - start)]
+    });
     // Across first and then down, rounding in between, because Pillow does: a filter with negative lobes clips there.
-    let size = [columns, pixels.height()];
-    let across = pass(pixels, [left, 0.0, width.min(full_width - left), full_height], size, filter)?;
-    pass(&across, [0.0, top, f64::from(columns), height.min(full_height - top)], [columns, rows], filter)
+    let wide = pass(&P::weighed(pixels), [across, [0.0, whole[1]]], [columns, pixels.height()], filter)?;
+    pass(&wide, [[0.0, f64::from(columns)], down], [columns, rows], filter).map(P::unweighed)
 }
 
 fn pass<P: Scalable>(
     pixels: &Pixels<P>,
-    [x, y, w, h]: [f64; 4],
+    [[x, w], [y, h]]: [[f64; 2]; 2],
     [columns, rows]: [u32; 2],
-    algorithm: ResizeAlg,
+    filter: FilterType,
 ) -> Result<Pixels<P>, String> {
-    let options = ResizeOptions::new().resize_alg(algorithm).crop(x, y, w, h);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false).crop(x, y, w, h);
     let mut target = Image::new(columns, rows, P::KIND);
     let (width, height) = pixels.dimensions();
     let source = ImageRef::new(width, height, pixels.as_raw(), P::KIND).map_err(|e| e.to_string())?;
     Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
     ImageBuffer::from_raw(columns, rows, target.into_vec()).ok_or_else(|| "it is too large".to_owned())
+}
+
+/// The pixel in which the centre of each new one lies. The centres are added up as Pillow does, which decides where one
+/// lies on the line between two pixels.
+fn nearest<P: Scalable>(pixels: &Pixels<P>, window: &Window) -> Pixels<P> {
+    let whole = [pixels.width(), pixels.height()];
+    let [across, down] = [0, 1].map(|axis: usize| -> Vec<u32> {
+        let step = f64::from(whole[axis]) / window.scaled[axis];
+        let centres = std::iter::successors(Some(step * 0.5), |centre| Some(centre + step));
+        let centres = centres.skip(window.start[axis].max(0.0) as usize).take(window.size[axis] as usize);
+        centres.map(|centre| (centre as u32).min(whole[axis].saturating_sub(1))).collect()
+    });
+    let [columns, rows] = window.size;
+    ImageBuffer::from_fn(columns, rows, |x, y| *pixels.get_pixel(across[x as usize], down[y as usize]))
 }
 
 /// A picture for the eyes: its longer side at most [`VIEW_SIDE`], never enlarged.
@@ -90,5 +139,5 @@ pub fn view(rgb: &RgbImage) -> Result<RgbImage, String> {
         return Ok(rgb.clone());
     }
     let side = |length: u32| (f64::from(length) * f64::from(VIEW_SIDE) / f64::from(longest)).round().max(1.0) as u32;
-    scale(rgb, &Window { size: [side(width), side(height)], ..Window::whole(rgb) }, Interpolation::Bilinear)
+    scale(rgb, &Window::whole([side(width), side(height)]), Interpolation::Bilinear)
 }

@@ -58,6 +58,29 @@ pub struct Overrides {
     pub said: Said,
 }
 
+impl Overrides {
+    /// The flags that say it, each with its value.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let list = |values: &Vec<f32>| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+        let Said { size, channels, resize, resize_to, interpolation, scale, mean, std, output, activation, labels: _ } =
+            &self.said;
+        let flags = [
+            ("--labels", self.labels.as_ref().map(|path| path.display().to_string())),
+            ("--output", output.clone()),
+            ("--activation", activation.map(|activation| activation.to_string())),
+            ("--size", size.map(|[height, width]| format!("{height}x{width}"))),
+            ("--channels", channels.map(|channels| channels.to_string())),
+            ("--resize", resize.map(|resize| resize.to_string())),
+            ("--resize-to", resize_to.map(|side| side.to_string())),
+            ("--interpolation", interpolation.map(|filter| filter.to_string())),
+            ("--scale", scale.map(|scale| scale.to_string())),
+            ("--mean", mean.as_ref().map(list)),
+            ("--std", std.as_ref().map(list)),
+        ];
+        flags.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect()
+    }
+}
+
 /// Where a setting came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -75,8 +98,8 @@ pub enum Origin {
     Ending,
     /// It is the only one.
     Only,
-    /// Name and shape of the network's outputs.
-    Names,
+    /// It is the likeliest of several outputs.
+    Outputs,
     /// The network has as many classes as ImageNet.
     ImageNet,
     /// Nothing better was known.
@@ -101,7 +124,7 @@ impl fmt::Display for Origin {
             Self::Input => f.write_str("the network's input"),
             Self::Ending => f.write_str("the network's last operator"),
             Self::Only => f.write_str("the only one"),
-            Self::Names => f.write_str("its name and shape"),
+            Self::Outputs => f.write_str("the likeliest by name, shape and ending"),
             Self::ImageNet => f.write_str("ImageNet habits"),
             Self::Default => f.write_str("default"),
         }
