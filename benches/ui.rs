@@ -65,6 +65,7 @@ impl Program {
             theme: (themes.get("dark").unwrap(), themes),
             keys: None,
             model: None,
+            model_flags: Vec::new(),
             pictures: vec![("picture.png".to_owned(), "picture.png".to_owned())],
             method: MethodId::GradientInput,
             look: Look::default(),

@@ -167,6 +167,8 @@ pub struct Attribution {
     pub logits: Vec<f32>,
     /// Score of the target.
     pub score: f32,
+    /// Whether it rests on a gradient that passes quantisation by the straight-through estimate.
+    pub straight_through: bool,
     /// Whether it adds up; path methods only.
     pub completeness: Option<Completeness>,
     /// What was seen on the way; path methods only.
@@ -188,7 +190,13 @@ impl Attribution {
         activation: Activation,
     ) -> Self {
         let (score, logits) = (prediction::score(logits, activation, target), logits.to_vec());
-        Self { method, target, layer, raw, logits, score, completeness: None, path: None, done: 1, total: 1 }
+        let (straight_through, completeness, path) = (false, None, None);
+        Self { method, target, layer, raw, logits, score, straight_through, completeness, path, done: 1, total: 1 }
+    }
+
+    /// The same, with what is known about the gradient that it rests on.
+    fn resting_on(self, straight_through: bool) -> Self {
+        Self { straight_through, ..self }
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Gradients {
     pub gradients: Vec<Array4<f32>>,
     /// Feature maps of the layers asked for; empty for the input.
     pub activations: Vec<Array4<f32>>,
+    /// Whether the gradient passes quantisation by the straight-through estimate.
+    pub straight_through: bool,
 }
 
 /// A network on an engine.
@@ -234,13 +236,14 @@ impl Network {
         };
         let scores = (self.logits.as_str(), self.activation);
         let session = self.gradients.get(&self.model, &*self.engine, observations, scores, &wrt, &taps)?;
+        let straight_through = session.straight_through;
         let run =
             |part: &Value, rows: &[usize]| session.run((&self.input.name, part), &seeds, rows, &wrt, &taps, cancel);
         let mut values = batch::run(&mut self.part, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
         let mut gradients = values.map(batch::maps).collect::<Result<Vec<_>, _>>()?;
         let activations = gradients.split_off(wrt.len());
-        Ok(Gradients { logits, gradients, activations })
+        Ok(Gradients { logits, gradients, activations, straight_through })
     }
 
     /// The model in figures.

@@ -296,3 +296,73 @@ fn a_bundled_picture_can_be_the_baseline() {
     let report = plain(&["--method", "integrated-gradients", "--steps", "3", "--baseline", "01-zebra.jpg"]);
     assert_eq!(report["parameters"]["baseline"], "01-zebra.jpg");
 }
+
+/// Where a painted map is bright, in its pixels: the middle of what is above three quarters.
+fn middle(map: &image::GrayImage) -> (f64, f64) {
+    let bright: Vec<(u32, u32)> =
+        map.enumerate_pixels().filter(|(_, _, p)| p.0[0] > 191).map(|(x, y, _)| (x, y)).collect();
+    let mean =
+        |of: fn(&(u32, u32)) -> u32| bright.iter().map(|at| f64::from(of(at)) + 0.5).sum::<f64>() / bright.len() as f64;
+    (mean(|at| at.0), mean(|at| at.1))
+}
+
+#[test]
+fn the_map_lies_where_the_thing_is_in_the_original_picture() {
+    let studio = studio(colours::network());
+    // A red square of 12 pixels about (75, 37) in a picture of 120 × 80, upright and stored lying on its side.
+    let inside = |x: u32, y: u32| (69..81).contains(&x) && (31..43).contains(&y);
+    let upright = image::RgbImage::from_fn(120, 80, |x, y| image::Rgb(if inside(x, y) { RED } else { [20; 3] }));
+    upright.save(studio.path("upright.png")).unwrap();
+    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let mut encoder = image::codecs::png::PngEncoder::new(std::fs::File::create(studio.path("turned.png")).unwrap());
+    image::ImageEncoder::set_exif_metadata(&mut encoder, exif.to_vec()).unwrap();
+    image::imageops::rotate270(&upright).write_with_encoder(encoder).unwrap();
+    for picture in ["upright.png", "turned.png"] {
+        for resize in [
+            &["--resize", "squash"][..],
+            &["--resize", "shortest-edge"],
+            &["--resize", "shortest-edge", "--resize-to", "40"],
+        ] {
+            let flags = [
+                "explain",
+                picture,
+                "--out",
+                "map.png",
+                "--view",
+                "map",
+                "--colormap",
+                "grey",
+                "--sigma",
+                "0",
+                "--clamp",
+                "0,100",
+            ];
+            let output = lensor(&studio, &[&flags[..], resize].concat());
+            assert!(output.status.success(), "{}", said(&output));
+            let map = image::open(studio.path("map.png")).unwrap().to_luma8();
+            assert_eq!(map.dimensions(), (120, 80));
+            let (x, y) = middle(&map);
+            assert!((x - 75.0).abs() < 2.0 && (y - 37.0).abs() < 2.0, "{picture} {resize:?}: ({x}, {y})");
+        }
+    }
+}
+
+#[test]
+fn a_quantised_network_says_that_its_gradients_are_straight_through() {
+    let network = || {
+        dressed(DataType::Float, [0, 3, 32, 32], |graph| {
+            graph.named_floats("step", ndarray::arr0(1.0f32 / 255.0).view());
+            graph.named_constant("zero", &[], DataType::Uint8, vec![0]);
+            graph.named_node("QuantizeLinear", &["x", "step", "zero"], &["q"], &[]);
+            graph.named_node("DequantizeLinear", &["q", "step", "zero"], &["input"], &[]);
+        })
+    };
+    let studio = studio(network());
+    let report = json(lensor(&studio, &["explain", "red.png", "--json", "--method", "gradient"]));
+    assert_eq!((&report["straight_through"], noted(&report, "straight-through")), (&true.into(), true));
+    let text = lensor(&studio, &["explain", "red.png", "--method", "integrated-gradients", "--steps", "3"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("straight-through gradient"), "{text}");
+    // No gradient is taken here.
+    assert_eq!(json(lensor(&studio, &["explain", "red.png", "--json", "--method", "cam"]))["straight_through"], false);
+}

@@ -39,8 +39,9 @@ pub fn start(theme_name: &str) -> State {
     let pictures = ["zebra.jpg", "castle.jpg", "two things.jpg"].map(|n| (n.to_owned(), n.to_owned())).to_vec();
     let encoding = Encoding { graphics: Graphics::Halfblocks, cell: (10, 20), registers: 256, tmux: false };
     let theme = theme(theme_name);
+    let model_flags = vec![("--size", "16x16".to_owned())];
     let (model, method) = (Some("tiny.onnx".to_owned()), MethodId::GradCam);
-    State::new(Start { encoding, theme, keys: None, model, pictures, method, look: Look::default() }).0
+    State::new(Start { encoding, theme, keys: None, model, model_flags, pictures, method, look: Look::default() }).0
 }
 
 /// A picture of a diagonal.
@@ -142,6 +143,7 @@ pub fn answer(request: &Request) -> Outcome {
                 raw,
                 logits: vec![6.0, 3.5, 1.0, 0.5, -0.25, -2.0],
                 score: 6.0,
+                straight_through: false,
                 completeness: is_path.then_some(Completeness { sum: 5.98, difference: 6.0 }),
                 path: is_path.then(path),
                 done: total,

@@ -145,6 +145,7 @@ fn begin(options: &Options, origins: &[Origin], found: &Capabilities) -> (State,
         encoding: Encoding::from(found),
         theme: (theme, themes),
         keys: folder.and_then(|folder| std::fs::read_to_string(folder.join("keys.toml")).ok()),
+        model_flags: options.recipe.overrides.flags(),
         model: match &options.recipe.source {
             Source::Bundled(_) => None,
             Source::File(path) => Some(path.display().to_string()),

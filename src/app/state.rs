@@ -161,6 +161,8 @@ pub struct State {
     pub keymap: Keymap<Command>,
     /// What to pass as `--model`; `None` for the bundled one.
     pub model_argument: Option<String>,
+    /// Further flags about the model, each with its value.
+    pub model_flags: Vec<(&'static str, String)>,
     /// The model.
     pub model: Model,
     /// The pictures; never empty.
@@ -215,6 +217,8 @@ pub struct Start {
     pub keys: Option<String>,
     /// What to pass as `--model`; `None` for the bundled one.
     pub model: Option<String>,
+    /// Further flags about the model, each with its value.
+    pub model_flags: Vec<(&'static str, String)>,
     /// Name and command-line argument of each picture.
     pub pictures: Vec<(String, String)>,
     /// The method.
@@ -237,6 +241,7 @@ impl State {
             themes: start.theme.1,
             keymap,
             model_argument: start.model,
+            model_flags: start.model_flags,
             model: Model::Opening { note: "opening the model".to_owned() },
             pictures: start.pictures.into_iter().map(entry).collect(),
             picture: 0,

@@ -27,7 +27,8 @@ pub(super) fn explain(
     let rows = gradients.outer_iter().zip(activations.outer_iter()).zip(answer.logits.outer_iter());
     let answers = targets.into_iter().zip(rows).map(|(target, ((gradient, activation), logits))| {
         let raw = Raw::Layer(relu(combine(gradient, activation)));
-        Attribution::new(MethodId::GradCam, target, Some(layer), raw, logits, network.activation())
+        let answered = Attribution::new(MethodId::GradCam, target, Some(layer), raw, logits, network.activation());
+        answered.resting_on(answer.straight_through)
     });
     Ok(answers.collect())
 }

@@ -25,7 +25,8 @@ pub(super) fn explain(
         if method == MethodId::GradientInput {
             raw *= question.input;
         }
-        Attribution::new(method, target, None, Raw::Input(raw), logits, network.activation())
+        let answered = Attribution::new(method, target, None, Raw::Input(raw), logits, network.activation());
+        answered.resting_on(answer.straight_through)
     });
     Ok(answers.collect())
 }

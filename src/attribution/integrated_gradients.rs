@@ -70,6 +70,7 @@ struct RunningSum {
     nodes: Vec<Node>,
     scores: Vec<f32>,
     probabilities: Vec<f32>,
+    straight_through: bool,
     done: usize,
 }
 
@@ -94,6 +95,7 @@ impl RunningSum {
             nodes: Vec::with_capacity(steps),
             scores: Vec::with_capacity(steps),
             probabilities: Vec::with_capacity(steps),
+            straight_through: false,
             done: 0,
         }
     }
@@ -121,6 +123,7 @@ impl RunningSum {
         let rows = Slice::from(self.done..self.done + nodes.len());
         self.gradients.slice_axis_mut(Axis(0), rows).assign(gradients);
         self.done += nodes.len();
+        self.straight_through |= answer.straight_through;
     }
 
     fn partial(&self) -> Partial {
@@ -148,6 +151,7 @@ impl RunningSum {
         };
         let method = MethodId::IntegratedGradients;
         Attribution {
+            straight_through: self.straight_through,
             completeness: Some(completeness),
             path: Some(path),
             done: self.done,

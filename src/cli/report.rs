@@ -80,6 +80,8 @@ pub struct Report {
     pub method: MethodId,
     /// At which layer, for methods that look at one.
     pub layer: Option<LayerRow>,
+    /// Whether it rests on a gradient that passes quantisation by the straight-through estimate.
+    pub straight_through: bool,
     /// The method's settings.
     pub parameters: Value,
     /// How the map is shown.
@@ -155,6 +157,7 @@ impl Report {
             },
             method: attribution.method,
             layer,
+            straight_through: attribution.straight_through,
             parameters: settings_of(attribution.method, subject.parameters),
             look: *subject.look,
             range: map.raw_range,
@@ -178,10 +181,17 @@ impl Report {
     /// One line: what was explained, and how.
     pub fn title(&self) -> String {
         let Explained { label, of, score, .. } = &self.target;
-        let mut title = format!("{} of {label} ({of} {})", self.method.title(), legend::number(*score));
+        let score = legend::number(*score);
+        let mut title = match self.activation {
+            Activation::None => format!("{} of {label} ({score})", self.method.title()),
+            _ => format!("{} of {label} ({of} {score})", self.method.title()),
+        };
         if let Some(LayerRow { name, shape: [channels, height, width], .. }) = &self.layer {
             // Writing to a string cannot fail.
             let _ = write!(title, ", {name} ({channels}×{height}×{width})");
+        }
+        if self.straight_through {
+            title += ", straight-through gradient";
         }
         title
     }

@@ -141,6 +141,7 @@ fn explain(
                 raw: partial.raw,
                 logits: Vec::new(),
                 score: 0.0,
+                straight_through: false,
                 completeness: Some(partial.completeness),
                 path: None,
                 done,

@@ -175,6 +175,7 @@ mod tests {
             raw,
             logits: vec![1.0],
             score: 1.0,
+            straight_through: false,
             completeness: None,
             path: Some(path),
             done: 2,

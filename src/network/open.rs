@@ -36,7 +36,7 @@ impl Network {
     pub fn load(opened: Opened, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
         let declared = ImageInput::find(opened.model.graph()).map_err(SettingsError::from)?;
         let sources = Sources::gather(&opened, &declared, overrides)?;
-        let (output, of_output) = output(opened.model.graph(), &sources)?;
+        let (output, of_output) = output(&opened.model, &sources)?;
         let wide = surgery::in_float32(&opened.model)?;
         let model = wide.as_ref().unwrap_or(&opened.model);
         let Look { mut model, input, mut logits, last, layers, mut forward, shapes, part } =
@@ -85,8 +85,9 @@ impl Network {
 }
 
 /// The output that is explained, and why that one: the one that is named, the only one, or the one that looks most like
-/// scores of classes by its name and shape.
-fn output(graph: &Graph, sources: &Sources) -> Result<(String, Origin), NetworkError> {
+/// scores of classes by its shape, its name, and whether probabilities are made for it.
+fn output(model: &Model, sources: &Sources) -> Result<(String, Origin), NetworkError> {
+    let graph = model.graph();
     if let Some((name, origin)) = sources.output() {
         let close = || near(&name, graph.outputs.iter().map(|output| output.name.as_str()));
         return match graph.contains(&name) {
@@ -94,18 +95,19 @@ fn output(graph: &Graph, sources: &Sources) -> Result<(String, Origin), NetworkE
             false => Err(NetworkError::NoSuchTensor { origin: origin.to_string(), close: close(), name }),
         };
     }
-    // Words that outputs of classifiers are called by, the surest first; auxiliary classifiers are for training.
-    let called = |name: &str| {
-        let name = name.to_lowercase();
+    // Auxiliary classifiers are for training; then what outputs of classifiers are called by or end in.
+    let unlike = |output: &ValueInfo| {
+        let name = output.name.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        (has(&["aux"]), !has(&["logit"]), !has(&["class", "score", "prob", "pred", "output"]))
+        let sure = has(&["logit"]) || surgery::logits(model, &output.name).stepped_back_over.is_some();
+        (has(&["aux"]), !sure, !has(&["class", "label", "score", "prob", "pred", "output"]), has(&["embed", "feature"]))
     };
     let vector = |output: &ValueInfo| match output.shape.as_slice() {
         [] | [_] | [_, _] => true,
         [_, _, rest @ ..] => rest.iter().all(|dim| *dim == Dim::Fixed(1)),
     };
-    let best = graph.outputs.iter().min_by_key(|output| (!vector(output), called(&output.name)));
-    let origin = if graph.outputs.len() == 1 { Origin::Only } else { Origin::Names };
+    let best = graph.outputs.iter().min_by_key(|output| (!vector(output), unlike(output)));
+    let origin = if graph.outputs.len() == 1 { Origin::Only } else { Origin::Outputs };
     let none = || NetworkError::NoClasses { output: "none".to_owned(), shape: Vec::new(), others: Vec::new() };
     best.map(|output| (output.name.clone(), origin)).ok_or_else(none)
 }

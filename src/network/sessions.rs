@@ -22,6 +22,8 @@ pub(super) struct GradientSession {
     /// Names of the inputs that weigh logits and probabilities.
     seeds: [String; 2],
     logits: String,
+    /// Whether a gradient passes quantisation by the straight-through estimate.
+    pub(super) straight_through: bool,
     /// Tensors and the outputs with their gradients.
     gradients: Vec<(String, String)>,
     /// Tensors and the outputs with their values.
@@ -82,6 +84,7 @@ impl GradientSessions {
                     session,
                     seeds: [made.seed_logit, made.seed_probability],
                     logits: made.logits,
+                    straight_through: made.straight_through,
                     gradients: pairs(wrt, made.gradients),
                     taps: pairs(taps, made.taps),
                 }

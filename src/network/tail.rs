@@ -74,6 +74,7 @@ impl Tail {
         let mut values = batch::run(&mut self.part, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
         let gradients = values.map(batch::maps).collect::<Result<Vec<_>, _>>()?;
-        Ok(Gradients { logits, gradients, activations: Vec::new() })
+        let straight_through = self.model.straight_through;
+        Ok(Gradients { logits, gradients, activations: Vec::new(), straight_through })
     }
 }

@@ -72,6 +72,9 @@ pub fn figures(state: &State, facts: &Facts, column: &mut Column<'_>) {
         let size = format!("{}  {} × {} × {}", layer.name, layer.channels, layer.height, layer.width);
         column.pair("layer", &size, theme.text);
     }
+    if state.explained().is_some_and(|explained| explained.attribution.straight_through) {
+        column.pair("gradient", "straight-through: it is quantised", theme.warn);
+    }
     if let Some(why) = state.refusal() {
         column.say(why, theme.warn);
     }

@@ -236,7 +236,7 @@ fn the_copied_command_says_what_is_shown() {
     typed(&mut state, "J J v s c");
     let copied =
         typed(&mut state, "y").into_iter().find_map(|e| if let Effect::Copy(text) = e { Some(text) } else { None });
-    let expected = "lensor explain 'two things.jpg' --model tiny.onnx --method grad-cam --target 1 --layer layer3.0 \
+    let expected = "lensor explain 'two things.jpg' --model tiny.onnx --size 16x16 --method grad-cam --target 1 --layer layer3.0 \
                     --sigma 0.5 --colormap magma";
     assert_eq!(copied.unwrap(), expected);
     let exported = typed(&mut state, "e");

@@ -20,6 +20,7 @@ impl Line {
         if let Some(model) = &state.model_argument {
             line.word("--model", model);
         }
+        state.model_flags.iter().for_each(|(flag, value)| line.word(flag, value));
         line
     }
 

@@ -165,7 +165,7 @@ fn the_output_is_chosen_by_name_and_shape_or_as_is_said() {
     let told = by_itself.settings().0.iter().find(|setting| setting.name == "output").unwrap();
     assert_eq!(
         (told.value.as_str(), told.source.as_str()),
-        ("prob, stepped back over its Softmax to logits", "its name and shape")
+        ("prob, stepped back over its Softmax to logits", "the likeliest by name, shape and ending")
     );
     assert_eq!((by_itself.classes(), choose(Some("flat")).unwrap().classes()), (5, 8));
     let error = choose(Some("relu")).err().unwrap().to_string();
