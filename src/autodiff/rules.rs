@@ -134,8 +134,12 @@ pub(super) fn apply(backward: &mut Backward, node: &Node) -> Result<(), Autodiff
     if node.op_type == "Split" && node.domain.is_empty() {
         return shape::split(backward, node);
     }
-    let rule = rule(&node.op_type).filter(|_| node.domain.is_empty());
-    let rule = rule.ok_or_else(|| no_rule(node, "lensor has no rule for this operator"))?;
+    if !node.domain.is_empty() {
+        let reason = "it is no standard operator; if it is a function of the model's own, put what it does in its place with \
+                      onnx.inliner.inline_local_functions";
+        return Err(no_rule(node, reason));
+    }
+    let rule = rule(&node.op_type).ok_or_else(|| no_rule(node, "lensor has no rule for this operator"))?;
     match backward.gradient(node.output()) {
         Some(gradient) => rule(backward, node, &gradient),
         None => Err(no_rule(node, "the logits depend on an output of it that has no derivative")),

@@ -254,6 +254,7 @@ def tiles():
     case("pixel_unshuffle", nn.PixelUnshuffle(2), (2, 2, 6, 6))
     case("gather_one", Lambda(lambda x: torch.relu(x[:, 2])))
     case("gather_many", Lambda(lambda x: torch.relu(x[:, :, [3, 0, 3, -1]])))
+    case("gather_flat", Lambda(lambda x: torch.relu(x.flatten()[torch.arange(x.shape[0] * 196)].view(-1, 4, 49) * x.flatten(2))))
     case("index_select", Lambda(lambda x: torch.relu(x.index_select(3, torch.tensor([5, 1, 1])))))
     index = torch.tensor([[[[5, 2, 5]]]])
     case("gather_elements", Lambda(lambda x: torch.relu(x.gather(3, index.expand(x.shape[0], 4, 7, 3)))))

@@ -19,17 +19,18 @@ pub(super) fn gather(backward: &mut Backward, node: &Node, gradient: &str) -> Re
     let rank = observed.shape.len() as i64;
     let axis = node.attr_int("axis").unwrap_or(0);
     let axis = if axis < 0 { axis + rank } else { axis } as usize;
-    let Some(size) = observed.shape.get(axis).filter(|_| observed.batch != Some(axis)) else {
-        return Err(no_rule(node, "it takes pictures out of a batch"));
-    };
+    if axis >= observed.shape.len() {
+        return Err(no_rule(node, format!("its input has no axis {axis}")));
+    }
     let together = |from: usize, to: usize| match observed.batch {
         Some(batch) if (from..to).contains(&batch) => -1,
         _ => observed.shape[from..to].iter().product::<usize>() as i64,
     };
-    let (before, after) = (together(0, axis), together(axis + 1, rank as usize));
-    let taken = backward.elements(indices)? as i64;
+    let (before, size, after) = (together(0, axis), together(axis, axis + 1), together(axis + 1, rank as usize));
+    // Of a batch laid out flat, more elements are taken the more pictures there are.
+    let taken = if size < 0 { -1 } else { backward.elements(indices)? as i64 };
     let [whole, part, along] =
-        [[before, *size as i64, after], [before, taken, after], [1, -1, 1]].map(|shape| backward.builder.ints(&shape));
+        [[before, size, after], [before, taken, after], [1, -1, 1]].map(|shape| backward.builder.ints(&shape));
     let whole = backward.emit("Reshape", &[x, &whole], &[]);
     let part = backward.emit("Reshape", &[gradient, &part], &[]);
     let along = backward.emit("Reshape", &[indices, &along], &[]);
