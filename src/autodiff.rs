@@ -69,6 +69,8 @@ pub struct GradientModel {
     pub logits: String,
     /// Outputs with the tapped tensors, in the order of [`Request::taps`].
     pub taps: Vec<String>,
+    /// Whether the gradient passes through quantisation as if it were not there (the straight-through estimate).
+    pub straight_through: bool,
 }
 
 /// Why a gradient model could not be made.
@@ -129,6 +131,7 @@ pub fn differentiate(
     backward.walk()?;
     let gradients = backward.expose_gradients(request.wrt)?;
     let taps: Vec<String> = request.taps.iter().map(|tensor| (*tensor).to_owned()).collect();
+    let straight_through = backward.straight_through;
     let bytes = backward.finish(std::iter::once(&request.logits).chain(request.taps))?;
     Ok(GradientModel {
         bytes,
@@ -137,6 +140,7 @@ pub fn differentiate(
         gradients,
         logits: request.logits.to_owned(),
         taps,
+        straight_through,
     })
 }
 

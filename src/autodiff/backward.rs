@@ -15,6 +15,8 @@ use crate::onnx::{DataType, Graph, Model, Node, surgery};
 pub(super) struct Backward<'a> {
     pub builder: GraphBuilder,
     pub policy: Policy,
+    /// Whether a gradient was passed straight through quantisation.
+    pub straight_through: bool,
     model: &'a Model,
     observations: &'a Observations,
     /// The tensor that is differentiated.
@@ -45,6 +47,7 @@ impl<'a> Backward<'a> {
         Ok(Self {
             builder: GraphBuilder::beside(graph, "lensor/"),
             policy,
+            straight_through: false,
             model,
             observations,
             score,

@@ -48,6 +48,7 @@ pub(super) fn quantize(backward: &mut Backward, node: &Node, gradient: &str) -> 
     let steps = zero.map_or(steps.clone(), |zero| steps + zero);
     let inside = (steps - (low + high) / 2.0).map("Abs").is("Less", (high - low) / 2.0 + 0.5);
     let passed = backward.write(&(Formula::tensor(gradient) / scale * inside));
+    backward.straight_through = true;
     backward.send(x, passed);
     Ok(())
 }

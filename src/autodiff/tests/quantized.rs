@@ -21,6 +21,7 @@ fn gradients_pass_quantisation_inside_the_range_and_stop_beyond_it() {
     let x = ArrayD::from_shape_vec(IxDyn(&[1, 2, 1, 4]), x.to_vec()).unwrap();
     let seed = sine(IxDyn(&[1, 8]), [1.0, 1.3, 0.4]);
     let mut probe = differentiated(&b.into_model(17), x.shape(), &["x"], &[]).unwrap();
+    assert!(probe.model.straight_through);
     let answer = probe.ask(&x, &seed, &ArrayD::zeros(seed.raw_dim()));
     approx::assert_abs_diff_eq!(answer.logits[[0, 2]], 3.3, epsilon = 1e-6);
     let inside = [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0];
