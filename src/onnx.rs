@@ -16,6 +16,7 @@ pub mod proto;
 pub mod surgery;
 pub mod tap;
 mod tensor;
+mod validate;
 mod wire;
 
 pub use graph::{Dim, Graph, Node, ValueInfo};
@@ -34,6 +35,12 @@ pub enum OnnxError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// A folder, a device or a pipe.
+    #[error("{} is not a file: name an .onnx file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
     },
     /// The file is larger than protobuf allows.
     #[error("{} has {size} bytes, more than the 2 GiB a protobuf file can have: keep its weights as external data", path.display())]
@@ -62,6 +69,16 @@ pub enum OnnxError {
     #[error("broken graph: {reason}; export the model again, or try `onnx.checker` on it")]
     BrokenGraph {
         /// Which rule, and where.
+        reason: String,
+    },
+    /// A node asks for sizes that no network has.
+    #[error("node `{node}` ({op}): {reason}; a network that is meant to be run has no such node")]
+    Absurd {
+        /// Name of the node, or of its first output.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// What it asks for, and what is believed.
         reason: String,
     },
     /// A constant tensor cannot be used.
@@ -106,7 +123,11 @@ impl Model {
     /// Reads a file. External data are looked for in its folder, and only when they are needed.
     pub fn open(path: &Path) -> Result<Self, OnnxError> {
         let io = |source| OnnxError::Io { path: path.to_owned(), source };
-        let size = std::fs::metadata(path).map_err(io)?.len();
+        let metadata = std::fs::metadata(path).map_err(io)?;
+        if !metadata.is_file() {
+            return Err(OnnxError::NotAFile { path: path.to_owned() });
+        }
+        let size = metadata.len();
         if size > LARGEST {
             return Err(OnnxError::TooLarge { path: path.to_owned(), size });
         }
@@ -121,6 +142,7 @@ impl Model {
         wire::check_size(&bytes)?;
         let proto = proto::ModelProto::decode(bytes.clone())
             .map_err(|source| OnnxError::NotOnnx { reason: source.to_string() })?;
+        validate::check(&proto, folder.as_deref())?;
         let opset = proto.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");
         let opset =
             opset.map(|set| set.version).ok_or_else(|| OnnxError::NotOnnx { reason: "it names no opset".into() })?;

@@ -260,6 +260,17 @@ impl Graph {
         })
     }
 
+    /// These tensors and all that are computed from any of them.
+    pub fn made_from<'a>(&'a self, sources: impl IntoIterator<Item = &'a str>) -> HashSet<&'a str> {
+        let mut made: HashSet<&str> = sources.into_iter().collect();
+        for node in &self.nodes {
+            if node.inputs.iter().chain(&node.captured).any(|name| made.contains(name.as_str())) {
+                made.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
+            }
+        }
+        made
+    }
+
     /// Whether `tensor` is computed from `source`, or is `source`.
     pub fn depends_on(&self, tensor: &str, source: &str) -> bool {
         let (mut open, mut seen) = (vec![tensor], HashSet::from([tensor]));

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 
-use super::OnnxError;
 use super::proto::{DataType, EXTERNAL, TensorProto};
+use super::{LARGEST, OnnxError};
 
 /// Decodes a tensor of numbers to 32-bit floats. `folder` is where external data files lie.
 pub(super) fn floats(tensor: &TensorProto, folder: Option<&Path>) -> Result<ArrayD<f32>, OnnxError> {
@@ -91,6 +91,17 @@ fn raw(tensor: &TensorProto, count: usize, size: usize, folder: Option<&Path>) -
 }
 
 fn external(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Result<Bytes, OnnxError> {
+    let (path, offset) = located(tensor, wanted, folder)?;
+    let io = |source| OnnxError::Io { path: path.clone(), source };
+    let mut file = File::open(&path).map_err(io)?;
+    let mut bytes = vec![0; wanted];
+    file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(io)?;
+    Ok(bytes.into())
+}
+
+/// The file and the place in it where the `wanted` bytes of a tensor lie: a regular file in the model's folder, also where
+/// links lead, and long enough.
+fn located(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Result<(PathBuf, u64), OnnxError> {
     let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
     let number = |key: &str| {
         entry(key).map(|v| v.parse::<u64>().map_err(|_| error(tensor, format!("its external {key} is not a number"))))
@@ -98,8 +109,9 @@ fn external(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Resul
     let location = entry("location").ok_or_else(|| error(tensor, "external data without a location".into()))?;
     let folder =
         folder.ok_or_else(|| error(tensor, format!("its data lie in {location}, but the folder is unknown")))?;
+    let outside = || error(tensor, format!("its data file {location} is outside the model's folder: refused"));
     if !Path::new(location).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(error(tensor, format!("its data file {location} is outside the model's folder: refused")));
+        return Err(outside());
     }
     let offset = number("offset").transpose()?.unwrap_or(0);
     if number("length").transpose()?.is_some_and(|length| length != wanted as u64) {
@@ -107,15 +119,75 @@ fn external(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Resul
     }
     let path = folder.join(location);
     let io = |source| OnnxError::Io { path: path.clone(), source };
-    let mut file = File::open(&path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    if offset.checked_add(wanted as u64).is_none_or(|end| end > length) {
+    if !path.canonicalize().map_err(io)?.starts_with(folder.canonicalize().map_err(io)?) {
+        return Err(outside());
+    }
+    let metadata = path.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(error(tensor, format!("its data file {} is not a regular file", path.display())));
+    }
+    if offset.checked_add(wanted as u64).is_none_or(|end| end > metadata.len()) {
         return Err(error(
             tensor,
             format!("its data reach beyond the end of {}: is the file cut short?", path.display()),
         ));
     }
-    let mut bytes = vec![0; wanted];
-    file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(io)?;
-    Ok(bytes.into())
+    Ok((path, offset))
+}
+
+/// Checks that a tensor's elements are all there and fill its shape, without reading those that lie in another file.
+pub(super) fn check(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), OnnxError> {
+    let (_, count) = shape(tensor)?;
+    let bits = bits(tensor.data_type);
+    if count.saturating_mul(bits.unwrap_or(8)) as u64 / 8 > LARGEST {
+        return Err(error(tensor, format!("the shape {:?} asks for more than 2 GiB", tensor.dims)));
+    }
+    if tensor.data_location == EXTERNAL {
+        let bits = bits.ok_or_else(|| error(tensor, "strings cannot be external data".into()))?;
+        let wanted = count.checked_mul(bits).ok_or_else(|| error(tensor, "too many elements".into()))?.div_ceil(8);
+        return located(tensor, wanted, folder).map(|_| ());
+    }
+    let fill = |there: usize, wanted: usize, what: &str| match there == wanted {
+        true => Ok(()),
+        false => Err(error(tensor, format!("{there} {what} of data where its shape asks for {wanted}"))),
+    };
+    match (&tensor.raw_data, bits) {
+        (Some(bytes), Some(bits)) => {
+            let wanted = count.checked_mul(bits).ok_or_else(|| error(tensor, "too many elements".into()))?;
+            fill(bytes.len(), wanted.div_ceil(8), "bytes")
+        }
+        _ => {
+            let typed = [
+                tensor.float_data.len(),
+                tensor.int32_data.len(),
+                tensor.int64_data.len(),
+                tensor.double_data.len(),
+                tensor.uint64_data.len(),
+                tensor.string_data.len(),
+            ];
+            let there = typed.iter().sum::<usize>();
+            match bits {
+                // Complex numbers take two elements each, and two half bytes share one.
+                Some(64 | 128) if COMPLEX.contains(&tensor.data_type) => fill(there, count.saturating_mul(2), "halves"),
+                Some(4) => fill(there, count.div_ceil(2), "pairs"),
+                _ => fill(there, count, "elements"),
+            }
+        }
+    }
+}
+
+/// Element types of complex numbers, by their code.
+const COMPLEX: [i32; 2] = [14, 15];
+
+/// Bits of an element, by the type's code; `None` for strings. A type that is not known yet is taken for a byte.
+fn bits(data_type: i32) -> Option<usize> {
+    Some(match data_type {
+        8 => return None,
+        1 | 6 | 12 => 32,
+        4 | 5 | 10 | 16 => 16,
+        7 | 11 | 13 | 14 => 64,
+        15 => 128,
+        21..=23 => 4,
+        _ => 8,
+    })
 }

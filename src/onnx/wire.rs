@@ -160,6 +160,7 @@ pub(super) fn check_size(model: &[u8]) -> Result<(), OnnxError> {
 enum Kind {
     Model,
     Graph,
+    Function,
     Node,
     Attribute,
     Leaf,
@@ -177,9 +178,10 @@ fn count_messages(message: &[u8], kind: Kind, depth: usize, count: &mut usize) -
         }
         let inner = match (kind, field.number) {
             (Kind::Model, 7) | (Kind::Attribute, 6 | 11) => Kind::Graph,
-            (Kind::Graph, 1) => Kind::Node,
+            (Kind::Model, 25) => Kind::Function,
+            (Kind::Graph, 1) | (Kind::Function, 7) => Kind::Node,
             (Kind::Node, 5) => Kind::Attribute,
-            (Kind::Model, 8 | 14) | (Kind::Graph, 5 | 11 | 12) | (Kind::Attribute, 5) => Kind::Leaf,
+            (Kind::Model, 8 | 14) | (Kind::Graph, 5 | 11 | 12 | 15) | (Kind::Attribute, 5 | 10 | 22 | 23) => Kind::Leaf,
             _ => continue,
         };
         count_messages(field.content, inner, depth + 1, count)?;

@@ -52,10 +52,8 @@ fn reshape_targets(
     size: usize,
     builder: &mut GraphBuilder,
 ) -> HashMap<usize, String> {
-    let on_picture = |node: &Node| {
-        let data = node.input(0).unwrap_or_default();
-        inputs.iter().any(|input| graph.depends_on(data, input))
-    };
+    let of_pictures = graph.made_from(inputs.iter().copied());
+    let on_picture = |node: &Node| node.input(0).is_some_and(|data| of_pictures.contains(data));
     let mut targets = HashMap::new();
     for node in graph.nodes.iter().filter(|node| node.op_type == "Reshape") {
         let Some(mut shape) = node.input(1).and_then(|shape| graph.integers(shape).ok()) else { continue };

@@ -101,7 +101,7 @@ fn impossible_tensors_are_refused() {
         let graph = proto::GraphProto { initializer: vec![tensor], ..b.finish() };
         let opset_import = vec![proto::OperatorSetIdProto { domain: String::new(), version: 17 }];
         let bytes = proto::ModelProto { graph: Some(graph), opset_import, ..Default::default() }.encode_to_vec();
-        let error = Model::from_bytes(bytes, None).unwrap().graph().weights("w").unwrap_err();
+        let error = Model::from_bytes(bytes, None).err().unwrap();
         assert!(matches!(&error, OnnxError::Tensor { tensor, .. } if tensor == "w"), "{error}");
     }
 }
@@ -125,4 +125,107 @@ fn a_bomb_of_empty_or_nested_messages_is_refused_before_it_is_decoded() {
     let mut nested = Vec::new();
     wire::push(&mut nested, 7, &graph);
     assert!(refusal(nested).contains("nested too deeply"));
+}
+
+#[test]
+fn names_that_mean_two_things_are_refused() {
+    let double = |change: fn(&mut proto::GraphProto)| {
+        let mut graph = classifier().finish();
+        change(&mut graph);
+        let opset_import = vec![proto::OperatorSetIdProto { domain: String::new(), version: 17 }];
+        refusal(proto::ModelProto { graph: Some(graph), opset_import, ..Default::default() }.encode_to_vec())
+    };
+    assert!(
+        double(|graph| graph.initializer.push(graph.initializer[0].clone())).contains("initializers called `kernel`")
+    );
+    assert!(double(|graph| graph.input.push(graph.input[0].clone())).contains("inputs called `x`"));
+    assert!(double(|graph| graph.output.push(graph.output[0].clone())).contains("outputs called `p`"));
+    assert!(double(|graph| graph.node.push(graph.node[0].clone())).contains("`maps`, which exists already"));
+}
+
+/// A picture through one node whose further inputs are constants.
+fn with_node(op: &str, constants: &[&[i64]], attributes: &[(&str, Attr)]) -> Vec<u8> {
+    let mut b = GraphBuilder::new("t");
+    b.input("x", DataType::Float, &[1, 2, 4, 4].map(Dim::Fixed));
+    let constants: Vec<String> = constants.iter().map(|values| b.ints(values)).collect();
+    let from_picture = if ["ConstantOfShape", "Range"].contains(&op) { None } else { Some("x") };
+    let inputs: Vec<&str> = from_picture.into_iter().chain(constants.iter().map(String::as_str)).collect();
+    b.named_node(op, &inputs, &["bomb"], attributes);
+    b.output("bomb");
+    b.into_model(17)
+}
+
+#[test]
+fn sizes_that_no_network_has_are_refused_and_the_node_is_named() {
+    let huge = 1 << 40;
+    type Bomb<'a> = (&'a str, &'a [&'a [i64]], &'a [(&'a str, Attr<'a>)]);
+    let bombs: [Bomb; 14] = [
+        ("ConstantOfShape", &[&[huge, huge]], &[]),
+        ("ConstantOfShape", &[&[-1]], &[]),
+        ("Expand", &[&[1, 100_000, 100_000]], &[]),
+        ("Tile", &[&[1, 1, huge, 1]], &[]),
+        ("Pad", &[&[0, 0, 0, 0, 0, 0, 0, huge]], &[]),
+        ("Range", &[&[0], &[huge], &[1]], &[]),
+        ("Resize", &[&[], &[], &[1, 2, 1 << 20, 1 << 20]], &[]),
+        ("OneHot", &[&[huge]], &[]),
+        ("RandomNormal", &[], &[("shape", Attr::Ints(&[1 << 20, 1 << 20]))]),
+        ("MaxPool", &[], &[("kernel_shape", Attr::Ints(&[0, 2]))]),
+        ("Conv", &[], &[("strides", Attr::Ints(&[0, 1]))]),
+        ("Conv", &[], &[("group", Attr::Int(0))]),
+        ("ConvTranspose", &[], &[("pads", Attr::Ints(&[huge, 0, 0, 0]))]),
+        ("DepthToSpace", &[], &[("blocksize", Attr::Int(-2))]),
+    ];
+    for (op, constants, attributes) in bombs {
+        let error = refusal(with_node(op, constants, attributes));
+        assert!(error.contains(&format!("node `bomb` ({op})")) && error.contains("believed"), "{op}: {error}");
+    }
+    assert!(Model::from_bytes(with_node("Tile", &[&[1, 1, 2, 2]], &[]), None).is_ok());
+}
+
+#[test]
+fn a_bomb_in_a_branch_or_in_a_function_is_found() {
+    let inner = Model::from_bytes(classifier().into_model(17), None).unwrap();
+    let bomb = with_node("ConstantOfShape", &[&[1 << 40]], &[]);
+    let bomb = proto::ModelProto::decode(bomb.as_slice()).unwrap().graph.unwrap();
+    let branch =
+        proto::AttributeProto { name: "then_branch".into(), g: Some(Box::new(bomb.clone())), ..Default::default() };
+    let node = proto::NodeProto { op_type: "If".into(), attribute: vec![branch], ..Default::default() };
+    let graph = proto::GraphProto { node: vec![node], ..Default::default() };
+    assert!(refusal(inner.extended(graph)).contains("ConstantOfShape"));
+    let value =
+        proto::AttributeProto { name: "value".into(), t: Some(bomb.initializer[0].clone()), ..Default::default() };
+    let name = bomb.initializer[0].name.clone();
+    let constant = proto::NodeProto {
+        op_type: "Constant".into(),
+        output: vec![name],
+        attribute: vec![value],
+        ..Default::default()
+    };
+    let function = proto::FunctionProto { name: "f".into(), node: vec![constant, bomb.node[0].clone()] };
+    let functions = proto::ModelProto { functions: vec![function], ..Default::default() };
+    let bytes = [inner.bytes().as_ref(), &functions.encode_to_vec()].concat();
+    assert!(refusal(bytes).contains("ConstantOfShape"));
+}
+
+#[test]
+fn what_is_no_file_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path(), std::path::Path::new("/dev/zero")] {
+        let error = Model::open(path).err().unwrap();
+        assert!(matches!(error, OnnxError::NotAFile { .. }), "{error}");
+    }
+}
+
+#[test]
+fn long_chains_take_no_longer_than_they_are_long() {
+    let mut b = GraphBuilder::new("t");
+    b.input("x", DataType::Float, &[1, 2, 4, 4].map(Dim::Fixed));
+    let target = b.ints(&[1, 2, 4, 4]);
+    let last = (0..20_000).fold("x".to_owned(), |last, index| match index % 2 {
+        0 => b.node("Reshape", &[&last, &target], &[]),
+        _ => b.node("Relu", &[&last], &[]),
+    });
+    b.named_node("Flatten", &[&last], &["z"], &[]);
+    b.output("z");
+    read_all(b.into_model(17));
 }
