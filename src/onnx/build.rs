@@ -74,7 +74,7 @@ impl GraphBuilder {
             name: outputs.first().copied().unwrap_or_default().to_owned(),
             op_type: op.to_owned(),
             attribute: attributes.iter().map(|(name, value)| attribute(name, *value)).collect(),
-            domain: String::new(),
+            ..NodeProto::default()
         });
     }
 

@@ -39,6 +39,8 @@ pub struct Node {
     pub outputs: Vec<String>,
     /// Outer tensors that the node's subgraphs (If, Loop, Scan) use without listing them as inputs.
     pub captured: Vec<String>,
+    /// Path of the module whose code it is, such as `layer1.0.conv1`, where the exporter says so (torch.export does).
+    pub module: Option<String>,
     /// Position in [`Graph::nodes`].
     pub index: usize,
     attributes: Vec<AttributeProto>,
@@ -76,8 +78,10 @@ impl Node {
         }
         let mut captured: Vec<String> = captured.into_iter().map(str::to_owned).collect();
         captured.sort();
+        let module = node.metadata_props.iter().find(|entry| entry.key == "pkg.torch.onnx.name_scopes");
+        let module = module.and_then(|entry| innermost_module(&entry.value)).map(str::to_owned);
         let NodeProto { input: inputs, output: outputs, op_type, attribute: attributes, .. } = node;
-        Self { name, op_type, domain, inputs, outputs, captured, index, attributes }
+        Self { name, op_type, domain, inputs, outputs, captured, module, index, attributes }
     }
 
     /// Name of an input, if it is given.
@@ -129,6 +133,12 @@ impl Node {
     pub fn attr_tensor(&self, name: &str) -> Option<&TensorProto> {
         self.attribute(name).and_then(|a| a.t.as_ref())
     }
+}
+
+/// `layer1.0.conv1` of `['', 'layer1', 'layer1.0', 'layer1.0.conv1', 'conv2d']`, whose last entry is the operation.
+fn innermost_module(scopes: &str) -> Option<&str> {
+    let quoted = scopes.trim_matches(['[', ']']).rsplit(", ").nth(1)?;
+    Some(quoted.trim_matches('\'')).filter(|module| !module.is_empty())
 }
 
 fn collect_captured<'a>(graph: &'a GraphProto, names: &mut HashSet<&'a str>) {

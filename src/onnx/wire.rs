@@ -181,7 +181,10 @@ fn count_messages(message: &[u8], kind: Kind, depth: usize, count: &mut usize) -
             (Kind::Model, 25) => Kind::Function,
             (Kind::Graph, 1) | (Kind::Function, 7) => Kind::Node,
             (Kind::Node, 5) => Kind::Attribute,
-            (Kind::Model, 8 | 14) | (Kind::Graph, 5 | 11 | 12 | 15) | (Kind::Attribute, 5 | 10 | 22 | 23) => Kind::Leaf,
+            (Kind::Model, 8 | 14)
+            | (Kind::Node, 9)
+            | (Kind::Graph, 5 | 11 | 12 | 15)
+            | (Kind::Attribute, 5 | 10 | 22 | 23) => Kind::Leaf,
             _ => continue,
         };
         count_messages(field.content, inner, depth + 1, count)?;

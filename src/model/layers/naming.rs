@@ -49,9 +49,9 @@ fn normalisation_module(graph: &Graph, node: &Node) -> Option<String> {
 }
 
 /// `layer1.0.conv1` of the node `/layer1/layer1.0/conv1/Conv`: each part names a module inside the one before it, and
-/// a part that begins with the one before it and a dot stands in its place.
+/// a part that begins with the one before it and a dot stands in its place. Or what the node says itself.
 fn scope(node: &Node) -> Option<String> {
-    let (path, _) = node.name.rsplit_once('/')?;
+    let Some((path, _)) = node.name.rsplit_once('/') else { return node.module.clone() };
     let mut modules: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         let within = |outer: &str| part.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));

@@ -1,7 +1,10 @@
+use prost::Message;
+
 use super::*;
 use crate::fixtures::{sine, tiny_a, with_input};
 use crate::onnx::Model;
 use crate::onnx::build::{Attr, GraphBuilder};
+use crate::onnx::proto::{ModelProto, StringStringEntryProto};
 
 const SAME: [(&str, Attr); 2] = [("kernel_shape", Attr::Ints(&[3, 3])), ("pads", Attr::Ints(&[1, 1, 1, 1]))];
 
@@ -127,4 +130,22 @@ fn the_patches_of_a_transformer_are_not_looked_at_unless_asked_for() {
     assert_eq!(layers.len(), 1);
     assert_eq!(default(model.graph(), &layers, "y", None), None);
     assert_eq!(default(model.graph(), &layers, "tokens", None), Some(0), "no attention before these");
+}
+
+/// torch.export names nodes by number, and weights too where they are computed; the module is in the nodes' metadata.
+#[test]
+fn modules_are_read_from_the_metadata_of_nodes() {
+    let mut b = with_input([4, 8, 8]);
+    let first = conv(&mut b, "node_Conv_7", "val_3", "x");
+    b.named_node("Add", &[&first, "x"], &["y"], &[]);
+    b.output("y");
+    let mut model = ModelProto::decode(b.into_model(17).as_slice()).unwrap();
+    let scopes = ["['', 'stages', 'stages.0', 'stages.0.conv1', 'conv2d']", "['', 'stages', 'stages.0', 'add']"];
+    for (node, scopes) in model.graph.iter_mut().flat_map(|graph| &mut graph.node).zip(scopes) {
+        let (key, value) = ("pkg.torch.onnx.name_scopes".to_owned(), scopes.to_owned());
+        node.metadata_props.push(StringStringEntryProto { key, value });
+    }
+    let model = Model::from_bytes(model.encode_to_vec(), None).unwrap();
+    let expected = [triple("stages.0.conv1", Kind::Conv, "node_Conv_7"), triple("stages.0", Kind::Block, "y")];
+    assert_eq!(triples(find(model.graph(), "x", "y", None)), expected);
 }
