@@ -99,11 +99,11 @@ fn settings() -> Listing {
     let setting =
         |name, value: &str, source: &str| Setting { name, value: value.to_owned(), source: source.to_owned() };
     Listing(vec![
-        setting("input", "x float32 [batch, 3, 16, 16]", "the only one"),
+        setting("input", "x float32 [batch, 3, 16, 16]", "the network has no other"),
         setting("size", "16 × 16", "the network's input"),
         setting("channels", "rgb", "default"),
         setting("resize", "squash", "default"),
-        setting("output", "y, stepped back over its Softmax to z", "the only one"),
+        setting("output", "y, stepped back over its Softmax to z", "the network has no other"),
     ])
 }
 

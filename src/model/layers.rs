@@ -235,6 +235,11 @@ fn settle<'a>(graph: &'a Graph, tensor: &'a str, normalised: bool) -> Settled<'a
                 {
                     (*only, false)
                 }
+                // Quantised and back: what the layers after it see.
+                "QuantizeLinear" => match graph.consumers(only.output()) {
+                    [next] if graph.nodes[*next].op_type == "DequantizeLinear" => (&graph.nodes[*next], false),
+                    _ => return settled,
+                },
                 op if ACTIVATIONS.contains(&op) => (*only, true),
                 _ => return settled,
             },

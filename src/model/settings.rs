@@ -123,7 +123,7 @@ impl fmt::Display for Origin {
             Self::Metadata => f.write_str("metadata of the ONNX file"),
             Self::Input => f.write_str("the network's input"),
             Self::Ending => f.write_str("the network's last operator"),
-            Self::Only => f.write_str("the only one"),
+            Self::Only => f.write_str("the network has no other"),
             Self::Outputs => f.write_str("the likeliest by name, shape and ending"),
             Self::ImageNet => f.write_str("ImageNet habits"),
             Self::Default => f.write_str("default"),

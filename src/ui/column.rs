@@ -44,9 +44,14 @@ impl Column<'_> {
 
     /// A label and what it says.
     pub fn pair(&mut self, label: &str, value: &str, style: Style) {
+        self.listed(label, LABEL, value, style);
+    }
+
+    /// As [`Column::pair`], with the labels in so many columns.
+    pub fn listed(&mut self, label: &str, columns: u16, value: &str, style: Style) {
         let row = self.row();
         text::left(self.buffer, row, label, self.theme.quiet);
-        let rest = Rect { x: row.x + LABEL.min(row.width), width: row.width.saturating_sub(LABEL), ..row };
+        let rest = Rect { x: row.x + columns.min(row.width), width: row.width.saturating_sub(columns), ..row };
         text::left(self.buffer, rest, value, style);
     }
 

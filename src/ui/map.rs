@@ -61,19 +61,19 @@ pub fn figures(state: &State, facts: &Facts, column: &mut Column<'_>) {
     column.pair("method", state.method().title(), theme.text);
     if let Some(target) = state.target() {
         let of = match (facts.activation, target.of) {
-            (Activation::None, _) => "output",
-            (_, Of::Logit) => "logit",
-            (_, Of::Probability) => "probability",
+            (Activation::None, _) => "",
+            (_, Of::Logit) => "logit of ",
+            (_, Of::Probability) => "probability of ",
         };
         let name = facts.labels.name(target.class);
-        column.pair("of", &format!("{of} of {}", first_name(&name)), theme.text);
+        column.pair("of", &format!("{of}{}", first_name(&name)), theme.text);
     }
     if let Some(layer) = state.layer().and_then(|layer| facts.layers.get(layer)) {
         let size = format!("{}  {} × {} × {}", layer.name, layer.channels, layer.height, layer.width);
         column.pair("layer", &size, theme.text);
     }
     if state.explained().is_some_and(|explained| explained.attribution.straight_through) {
-        column.pair("gradient", "straight-through: it is quantised", theme.warn);
+        column.pair("gradient", "straight-through", theme.warn);
     }
     if let Some(why) = state.refusal() {
         column.say(why, theme.warn);

@@ -149,3 +149,17 @@ fn modules_are_read_from_the_metadata_of_nodes() {
     let expected = [triple("stages.0.conv1", Kind::Conv, "node_Conv_7"), triple("stages.0", Kind::Block, "y")];
     assert_eq!(triples(find(model.graph(), "x", "y", None)), expected);
 }
+
+#[test]
+fn a_layer_is_looked_at_as_its_quantised_maps_are_used() {
+    let mut b = with_input([4, 8, 8]);
+    let scale = b.scalar(0.1);
+    let maps = conv(&mut b, "/conv1/Conv", "conv1.weight", "x");
+    let relu = b.node("Relu", &[&maps], &[]);
+    let quantised = b.node("QuantizeLinear", &[&relu, &scale], &[]);
+    let used = b.node("DequantizeLinear", &[&quantised, &scale], &[]);
+    b.named_node("Flatten", &[&used], &["y"], &[]);
+    b.output("y");
+    let model = Model::from_bytes(b.into_model(17), None).unwrap();
+    assert_eq!(find(model.graph(), "x", "y", None)[0].tensor, used);
+}

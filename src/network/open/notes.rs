@@ -22,10 +22,7 @@ pub(super) fn of(
         }
     };
     note(wide, "its floats are run in 32 bits");
-    note(
-        input.is_whole(),
-        "it takes whole numbers: gradients are those at the floats that it casts them to, one for each pixel level",
-    );
+    note(input.is_whole(), "it takes whole numbers: gradients are with respect to the floats that it casts them to");
     note(is_quantised(model), "it is quantised: its gradients are straight-through gradients");
     if let Some(batch) = part {
         note(true, &format!("it insists on batches of {batch}: pictures are run so many at a time"));

@@ -15,6 +15,7 @@ fn read_all(bytes: Vec<u8>) {
         let _ = (graph.weights(&name), graph.integers(&name), graph.depends_on("p", &name));
     }
     let _ = (graph.outputs.first().map(|output| surgery::logits(&model, &output.name)), surgery::free_batch(&model));
+    let _ = (surgery::in_float32(&model), surgery::float_picture(&model, "x", true));
     let _ = surgery::raise_opset(&model, 18, &|_| None);
     let shapes: [(&str, &[usize]); 6] = [
         ("x", &[1, 2, 4, 4]),

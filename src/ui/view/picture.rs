@@ -11,6 +11,8 @@ use crate::app::state::State;
 use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
+/// Columns of the settings' names.
+const NAMES: u16 = 16;
 /// Channels whose figures are listed.
 const LISTED: usize = 4;
 
@@ -30,7 +32,7 @@ fn settings(facts: &Facts, column: &mut Column<'_>) {
     for source in sources {
         column.say(&format!("{source}:"), theme.quiet);
         for setting in facts.settings.0.iter().filter(|setting| setting.source == source) {
-            column.pair(&format!("  {}", setting.name), &setting.value, theme.text);
+            column.listed(&format!("  {}", setting.name), NAMES, &setting.value, theme.text);
         }
     }
 }
