@@ -307,6 +307,10 @@ def shapes():
     case("squeeze_unsqueeze", Lambda(lambda x: torch.relu(x[:, :1].squeeze(1).unsqueeze(2))))
     case("slice", Lambda(lambda x: x[:, 1:3, :-2, 2:]))
     case("slice_steps", Lambda(lambda x: x[:, 1:, ::2, 1::3]))
+    case("flip", Lambda(lambda x: torch.relu(x.flip(3)) * x.flip((1, 2))))
+    backwards = {"s": np.array([5, -1]), "e": np.array([0, -100]), "a": np.array([3, -2]), "t": np.array([-2, -3])}
+    nodes_case("slice_backwards", [helper.make_node("Slice", ["x", "s", "e", "a", "t"], ["u"])], backwards,
+               lambda x: x[:, :, [6, 3, 0]][:, :, :, [5, 3, 1]], 17)
     case("split", Lambda(lambda x: torch.cat([torch.relu(x.split([1, 3], 1)[1]), x.chunk(2, 1)[0]], 1)))
     case("split_unused", Lambda(lambda x: torch.relu(x.split([1, 3], 1)[1])))
     case("pad", Lambda(lambda x: torch.relu(F.pad(x, (1, 2, 0, 3), value=0.7))))

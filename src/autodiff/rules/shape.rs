@@ -102,9 +102,16 @@ pub(super) fn slice(backward: &mut Backward, node: &Node, gradient: &str) -> Res
     let (from, to) = (backward.observed(x)?, backward.observed(node.output())?);
     let rank = from.shape.len();
     let list = |index: usize| node.input(index).map(|name| backward.integers(node, name)).transpose();
-    let (Some(starts), Some(ends)) = (list(1)?, list(2)?) else { return Err(no_rule(node, "it lacks its bounds")) };
+    let (Some(mut starts), Some(mut ends)) = (list(1)?, list(2)?) else {
+        return Err(no_rule(node, "it lacks its bounds"));
+    };
     let axes = list(3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let strides = list(4)?.unwrap_or_else(|| vec![1; starts.len()]);
+    let mut strides = list(4)?.unwrap_or_else(|| vec![1; starts.len()]);
+    let turned = turn(&axes, [&mut starts, &mut ends, &mut strides], &from.shape, &to.shape);
+    if turned.iter().any(|axis| from.batch == Some(*axis as usize)) {
+        return Err(no_rule(node, "it turns the order of the pictures of a batch"));
+    }
+    let gradient = &reversed(backward, gradient, &turned);
     let mut sizes: Vec<i64> = to.shape.iter().map(|size| *size as i64).collect();
     let (mut pads, mut steps) = (vec![0; 2 * rank], vec![Step::ONE; rank]);
     for (index, axis) in axes.iter().enumerate() {
@@ -136,6 +143,39 @@ pub(super) fn slice(backward: &mut Backward, node: &Node, gradient: &str) -> Res
     let passed = backward.emit("Pad", &[&spread, &pads], &[]);
     backward.send(x, passed);
     Ok(())
+}
+
+/// Makes slices that run backwards run forwards, over the same elements, and returns their axes.
+fn turn(axes: &[i64], [starts, ends, strides]: [&mut [i64]; 3], from: &[usize], to: &[usize]) -> Vec<i64> {
+    let mut turned = Vec::new();
+    for (at, axis) in axes.iter().enumerate() {
+        let axis = if *axis < 0 { axis + from.len() as i64 } else { *axis };
+        let sizes = from.get(axis as usize).zip(to.get(axis as usize));
+        let (Some((size, taken)), Some(start), Some(end), Some(stride)) =
+            (sizes, starts.get_mut(at), ends.get_mut(at), strides.get_mut(at))
+        else {
+            continue;
+        };
+        if *stride < 0 {
+            let last = *size as i64 - 1;
+            let first = if *start < 0 { start.saturating_add(last + 1) } else { *start }.clamp(0, last.max(0));
+            *stride = stride.saturating_neg();
+            *start = first.saturating_sub(stride.saturating_mul(*taken as i64 - 1));
+            *end = first + 1;
+            turned.push(axis);
+        }
+    }
+    turned
+}
+
+/// The elements in reverse order along some axes.
+fn reversed(backward: &mut Backward, tensor: &str, axes: &[i64]) -> String {
+    if axes.is_empty() {
+        return tensor.to_owned();
+    }
+    let bounds = [vec![-1; axes.len()], vec![i64::MIN; axes.len()], axes.to_vec(), vec![-1; axes.len()]];
+    let [starts, ends, axes, steps] = bounds.map(|list| backward.builder.ints(&list));
+    backward.emit("Slice", &[tensor, &starts, &ends, &axes, &steps], &[])
 }
 
 /// The gradients of the parts side by side; zeros for a part that does not influence the logits.
