@@ -89,6 +89,17 @@ pub enum AutodiffError {
         /// What is in the way.
         reason: String,
     },
+    /// The constants of the way back do not fit into a model.
+    #[error(
+        "the gradient back to node `{node}` takes {size} bytes of constants, more than the 2 GiB a protobuf file can have. \
+         What needs only the forward pass still works: predictions, activations, CAM, and gradients at layers after this node"
+    )]
+    TooLarge {
+        /// Name of the node.
+        node: String,
+        /// Bytes so far.
+        size: u64,
+    },
     /// A tensor does not influence the score by a differentiable path.
     #[error("`{score}` does not depend on `{tensor}` by any differentiable path: choose another layer")]
     Disconnected {

@@ -23,7 +23,7 @@ pub use graph::{Dim, Graph, Node, ValueInfo};
 pub use proto::DataType;
 
 /// Protobuf's own limit on the size of a message, in bytes.
-const LARGEST: u64 = i32::MAX as u64;
+pub(crate) const LARGEST: u64 = i32::MAX as u64;
 
 /// Why a model could not be read or changed.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use ndarray::{ArrayD, IxDyn};
 use super::{AutodiffError, Observations, Observed, Policy, rules};
 use crate::engine::Value;
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{DataType, Graph, Model, Node, surgery};
+use crate::onnx::{DataType, Graph, LARGEST, Model, Node, surgery};
 
 /// State of one rewrite.
 pub(super) struct Backward<'a> {
@@ -64,6 +64,10 @@ impl<'a> Backward<'a> {
             let reached = node.outputs.iter().any(|output| self.arrived.contains_key(output));
             if reached && node.inputs.iter().chain(&node.captured).any(|input| self.wants(input)) {
                 rules::apply(self, node)?;
+                let size = self.builder.stored().saturating_add(self.model.bytes().len() as u64);
+                if size > LARGEST {
+                    return Err(AutodiffError::TooLarge { node: node.name.clone(), size });
+                }
             }
         }
         Ok(())

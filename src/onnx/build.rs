@@ -31,6 +31,7 @@ pub struct GraphBuilder {
     prefix: &'static str,
     taken: HashSet<String>,
     next: usize,
+    stored: u64,
 }
 
 impl GraphBuilder {
@@ -111,6 +112,7 @@ impl GraphBuilder {
 
     /// Adds a constant of any type under this name; `bytes` are its elements in little-endian order.
     pub fn named_constant(&mut self, name: &str, shape: &[usize], data_type: DataType, bytes: Vec<u8>) {
+        self.stored = self.stored.saturating_add(bytes.len() as u64);
         self.graph.initializer.push(TensorProto {
             dims: shape.iter().map(|d| *d as i64).collect(),
             data_type: data_type as i32,
@@ -135,6 +137,11 @@ impl GraphBuilder {
     /// Declares a tensor as a graph output; the runtime infers its type.
     pub fn output(&mut self, name: &str) {
         self.graph.output.push(ValueInfoProto { name: name.to_owned(), r#type: None });
+    }
+
+    /// Bytes that the constants take so far.
+    pub fn stored(&self) -> u64 {
+        self.stored
     }
 
     /// The graph.
