@@ -9,6 +9,7 @@ pub mod cancel;
 mod cores;
 pub mod device;
 pub mod library;
+mod memory;
 mod ort;
 pub mod value;
 
@@ -35,6 +36,14 @@ pub enum EngineError {
     Run {
         /// The runtime's own words, which name the node.
         reason: String,
+    },
+    /// An output is larger than any feature map.
+    #[error("the tensor `{output}` has the shape {shape:?}, more than 1 GiB: give the network smaller pictures")]
+    TooLarge {
+        /// Name of the output.
+        output: String,
+        /// Its shape.
+        shape: Vec<i64>,
     },
     /// A session was asked for something it does not have, or was given the wrong type.
     #[error("{0}")]
@@ -102,7 +111,7 @@ pub enum OpenError {
 }
 
 /// Opens ONNX Runtime on a device. `threads` is how many work on one run (default: the cores this process may use).
-/// The library is loaded once per process: later calls share it. `progress` hears what takes long, with the done
+/// The library is loaded once per process: later calls share it; the process's memory is limited to the machine's. `progress` hears what takes long, with the done
 /// fraction where it is known.
 pub fn open(
     search: &Search,
@@ -111,6 +120,7 @@ pub fn open(
     progress: &mut dyn FnMut(&str, Option<f32>),
 ) -> Result<Arc<dyn Engine>, OpenError> {
     let library = library::locate_or_fetch(search, progress)?;
+    memory::limit();
     let threads = threads.unwrap_or_else(cores).max(1);
     Ok(Arc::new(ort::OrtEngine::new(&library, *device, threads)?))
 }

@@ -23,6 +23,9 @@ const TRIAL: &[u8] =
     b"\x08\x08:7\x0a\x10\x0a\x01x\x12\x01y\"\x08Identity\x12\x01tZ\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\
     \x04\x0a\x02\x08\x01b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01B\x04\x0a\x00\x10\x0d";
 
+/// Most elements of an output: 1 GiB of 32-bit floats.
+const MOST_ELEMENTS: usize = 1 << 28;
+
 /// Session option: where the external data of a model that comes from memory lies.
 const EXTERNAL_DATA_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
@@ -234,7 +237,13 @@ fn extract(name: &str, value: &DynValue) -> Result<Value, EngineError> {
         Ok(view.to_owned())
     }
     let element = match value.dtype() {
-        ValueType::Tensor { ty, .. } => *ty,
+        ValueType::Tensor { ty, shape, .. } => {
+            let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(usize::try_from(*size).ok()?));
+            if count.is_none_or(|count| count > MOST_ELEMENTS) {
+                return Err(EngineError::TooLarge { output: name.to_owned(), shape: shape.to_vec() });
+            }
+            *ty
+        }
         other => return Err(EngineError::Value(format!("output `{name}` is no tensor but {other}"))),
     };
     Ok(match element {

@@ -68,6 +68,20 @@ pub enum NetworkError {
     /// No layer has that name.
     #[error(transparent)]
     UnknownLayer(#[from] UnknownLayer),
+    /// A loop that does not seem to end.
+    #[error("one run of the network has not ended after {seconds} s: does one of its loops end at all?")]
+    Endless {
+        /// How long it was given.
+        seconds: u64,
+    },
+    /// An input that no machine should be asked to fill.
+    #[error(
+        "the network insists on an input of {shape:?}, more than 1 GiB: export it with a smaller batch or smaller sides"
+    )]
+    TooLarge {
+        /// Batch, channels, height, width.
+        shape: [usize; 4],
+    },
     /// A batch of the wrong shape.
     #[error("the network takes [batch, {}, {}, {}], it was given {given:?}", expected[0], expected[1], expected[2])]
     Shape {

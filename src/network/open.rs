@@ -3,7 +3,9 @@
 //! Must not know what is asked of it then.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use ndarray::Array4;
 
@@ -25,6 +27,12 @@ use crate::onnx::surgery::{self, Last, LogitsTensor};
 use crate::onnx::{Dim, Graph, Model, ValueInfo, tap};
 
 mod notes;
+
+/// How long the first run of a network with loops may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Most numbers that a network may want at once: 1 GiB.
+const MOST_NUMBERS: usize = 1 << 28;
 
 impl Network {
     /// Opens a network: reads it, loads it and runs it once on nothing to learn the sizes of its layers.
@@ -140,7 +148,10 @@ fn look(
     let freed = surgery::free_batch(model)?;
     let once = |model: &Model, part| look_once(model, declared, part, sources, output, engine);
     match (freed, declared.batch) {
-        (Some(freed), Some(batch)) => once(&freed, None).or_else(|_| once(model, Some(batch))),
+        (Some(freed), Some(batch)) => once(&freed, None).or_else(|error| match error {
+            NetworkError::Endless { .. } => Err(error),
+            _ => once(model, Some(batch)),
+        }),
         _ => once(model, None),
     }
 }
@@ -158,6 +169,9 @@ fn look_once(
     let ([height, width], of_size) = sources.size();
     let batch = part.unwrap_or(1);
     let pictures = [batch, sources.channels().0.count(), height, width];
+    if pictures.iter().try_fold(1usize, |all, size| all.checked_mul(*size)).is_none_or(|all| all > MOST_NUMBERS) {
+        return Err(NetworkError::TooLarge { shape: pictures });
+    }
     let model = branches::taken(model, engine, &input, &pictures);
     let LogitsTensor { name: logits, stepped_back_over: last } = surgery::logits(&model, output);
     let pooled = head::pooled(model.graph(), &logits);
@@ -165,7 +179,9 @@ fn look_once(
     let mut forward = load(&model, &logits, &layers, engine)?;
     let exposed = exposed(&logits, &layers);
     let zeros = Value::from(Array4::<f32>::zeros(pictures));
-    let values = forward.run(&[(&input, &zeros)], &exposed, &Cancel::new()).map_err(|error| match error {
+    let patience = Patience::begin(model.graph());
+    let values = forward.run(&[(&input, &zeros)], &exposed, &patience.cancel).map_err(|error| match error {
+        EngineError::Cancelled => NetworkError::Endless { seconds: PATIENCE.as_secs() },
         EngineError::Run { reason } if of_size == Origin::Default => NetworkError::Size { height, width, reason },
         error => error.into(),
     })?;
@@ -176,6 +192,31 @@ fn look_once(
     };
     let shapes = exposed.iter().map(|name| (*name).to_owned()).zip(values.iter().map(shape)).collect();
     Ok(Look { model, input, logits, last, layers, forward, shapes, part })
+}
+
+/// Gives up on a first run that takes too long, of a network that has loops: any other ends by itself.
+struct Patience {
+    cancel: Cancel,
+    /// Dropped with this, which ends the thread that waits.
+    _done: Option<mpsc::Sender<()>>,
+}
+
+impl Patience {
+    fn begin(graph: &Graph) -> Self {
+        let cancel = Cancel::new();
+        let loops = graph.nodes.iter().any(|node| matches!(node.op_type.as_str(), "Loop" | "Scan" | "If"));
+        let done = loops.then(|| {
+            let (done, wait) = mpsc::channel();
+            let cancel = cancel.clone();
+            thread::spawn(move || {
+                if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    cancel.cancel();
+                }
+            });
+            done
+        });
+        Self { cancel, _done: done }
+    }
 }
 
 /// A session that gives the logits and all feature maps.

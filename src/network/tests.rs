@@ -10,6 +10,7 @@ use crate::model::source::{Opened, Source};
 use crate::onnx::build::Attr;
 
 mod dressed;
+mod hostile;
 
 fn open(model: Vec<u8>) -> Result<Network, NetworkError> {
     let model = Model::from_bytes(model, None).unwrap();

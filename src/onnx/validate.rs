@@ -13,7 +13,7 @@ use super::{OnnxError, tensor};
 mod sizes;
 
 /// Most nodes of a model with all its subgraphs. The largest published CNNs have some thousand.
-const MOST_NODES: usize = 50_000;
+const MOST_NODES: usize = 20_000;
 
 /// Checks all graphs of a model. `folder` is where its external data lie.
 pub(super) fn check(model: &ModelProto, folder: Option<&Path>) -> Result<(), OnnxError> {

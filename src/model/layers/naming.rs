@@ -1,6 +1,6 @@
 //! Names of layers, from the traces that exporters leave: names of weights, scopes in the names of nodes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::onnx::{Graph, Node};
 
@@ -24,14 +24,19 @@ pub(super) fn name(graph: &Graph, node: &Node, kind: Kind) -> String {
 /// what the module gives back.
 pub(super) fn distinguish(layers: &mut [Layer]) {
     let mut taken = HashSet::new();
+    // The number that comes next for a name, so that thousands of one name do not take the square of it.
+    let mut next = HashMap::<String, usize>::new();
     for layer in layers.iter_mut().rev() {
-        if !taken.insert(layer.name.clone()) {
-            let op = layer.op.split(' ').next().unwrap_or_default().to_lowercase();
-            let named = format!("{}:{op}", layer.name);
-            let numbered = (2..).map(|number| format!("{named}{number}"));
-            let free = std::iter::once(named.clone()).chain(numbered).find(|name| !taken.contains(name));
-            layer.name = free.unwrap_or(named);
-            taken.insert(layer.name.clone());
+        if taken.insert(layer.name.clone()) {
+            continue;
+        }
+        let op = layer.op.split(' ').next().unwrap_or_default().to_lowercase();
+        let named = format!("{}:{op}", layer.name);
+        let number = next.entry(named.clone()).or_insert(1);
+        layer.name = named.clone();
+        while !taken.insert(layer.name.clone()) {
+            *number += 1;
+            layer.name = format!("{named}{number}");
         }
     }
 }
@@ -82,11 +87,17 @@ fn common_module(graph: &Graph, node: &Node) -> Option<String> {
     Some(first.iter().take(length).copied().collect::<Vec<_>>().join("."))
 }
 
+/// Most nodes between a block's last convolution and its sum.
+const NEAR: usize = 64;
+
 /// The closest convolution that a tensor is made from, along first inputs.
 fn nearest_conv<'a>(graph: &'a Graph, tensor: &'a str) -> Option<&'a Node> {
     let mut node = graph.producer(tensor)?;
-    while node.op_type != "Conv" {
+    for _ in 0..NEAR {
+        if node.op_type == "Conv" {
+            return Some(node);
+        }
         node = graph.producer(node.input(0)?)?;
     }
-    Some(node)
+    None
 }

@@ -1,0 +1,52 @@
+//! Memory: no more than the machine has.
+//!
+//! A network can ask for any amount, by sizes that it computes while it runs. Linux promises memory that it does not have
+//! and ends a process when it is used; with a limit the request fails instead, and the runtime reports the node.
+
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Limits the process to the machine's memory, or to what its container may use. Does nothing where neither is known, or
+/// where a lower limit is set already.
+#[cfg(target_os = "linux")]
+pub(super) fn limit() {
+    let Some(most) = machine().into_iter().chain(container()).min() else { return };
+    let Rlimit { current, maximum } = getrlimit(Resource::Data);
+    if current.is_none_or(|current| current > most) {
+        let limit = Rlimit { current: Some(maximum.map_or(most, |maximum| maximum.min(most))), maximum };
+        if let Err(error) = setrlimit(Resource::Data, limit) {
+            tracing::warn!(%error, "memory could not be limited");
+        }
+    }
+}
+
+/// Does nothing on this system.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn limit() {}
+
+/// Bytes of memory that the machine has.
+#[cfg(target_os = "linux")]
+fn machine() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Bytes of memory that the container may use, where there is one with a limit.
+#[cfg(target_os = "linux")]
+fn container() -> Option<u64> {
+    std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_what_the_machine_has_at_most() {
+        let machine = machine().unwrap();
+        assert!(machine > 1 << 20, "{machine}");
+        limit();
+        assert!(getrlimit(Resource::Data).current.unwrap() <= machine);
+    }
+}
