@@ -366,3 +366,33 @@ fn a_quantised_network_says_that_its_gradients_are_straight_through() {
     // No gradient is taken here.
     assert_eq!(json(lensor(&studio, &["explain", "red.png", "--json", "--method", "cam"]))["straight_through"], false);
 }
+
+#[test]
+fn what_the_outputs_mean_can_be_said() {
+    let studio = studio(colours::ending_in(|graph| {
+        graph.named_floats("red", arr2(&[[1.0f32], [0.0], [0.0]]).view());
+        graph.named_node("MatMul", &["logits", "red"], &["redness"], &[]);
+        graph.output("redness");
+        graph.output("logits");
+    }));
+    let chosen = json(lensor(&studio, &["explain", "red.png", "--json"]));
+    let told = ("logits".to_owned(), "the likeliest by name, shape and ending".to_owned());
+    assert_eq!((settings(&chosen, "output"), chosen["predictions"].as_array().unwrap().len()), (told, 3));
+    let number = json(lensor(&studio, &["explain", "red.png", "--json", "--output", "redness"]));
+    assert_eq!((settings(&number, "output").1.as_str(), &number["activation"]), ("given", &"none".into()));
+    assert!(noted(&number, "--activation sigmoid"), "{number}");
+    let flags = ["explain", "red.png", "--json", "--output", "redness", "--activation", "sigmoid"];
+    let answer = json(lensor(&studio, &flags));
+    assert_eq!((&answer["target"]["index"], answer["predictions"].as_array().unwrap().len()), (&1.into(), 2));
+}
+
+#[test]
+fn a_size_that_was_assumed_and_does_not_work_is_asked_for() {
+    let studio = studio(dressed(DataType::Float, [0, 3, 0, 0], |graph| {
+        let any = graph.ints(&[-1, 3, 32, 32]);
+        graph.named_node("Reshape", &["x", &any], &["input"], &[]);
+    }));
+    let refused = lensor(&studio, &["explain", "red.png"]);
+    assert!(!refused.status.success() && said(&refused).contains("--size"), "{}", said(&refused));
+    assert_eq!(json(lensor(&studio, &["explain", "red.png", "--json", "--size", "32"]))["target"]["index"], 0);
+}

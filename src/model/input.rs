@@ -43,7 +43,7 @@ pub struct ImageInput {
 /// No input, or not just one, looks like a picture.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the network has no image input: one of floats or uint8 is needed, of shape [batch, channels, height, width] or \
+    "the network has no image input: one of floats, uint8 or int8 is needed, of shape [batch, channels, height, width] or \
      [batch, height, width, channels], with sides up to 4096; it has {found}"
 )]
 pub struct NoImageInput {
@@ -61,7 +61,7 @@ impl ImageInput {
     }
 
     fn of(info: &ValueInfo) -> Option<Self> {
-        use DataType::{Bfloat16, Double, Float, Float16, Uint8};
+        use DataType::{Bfloat16, Double, Float, Float16, Int8, Uint8};
         let fixed = |dim: &Dim| if let Dim::Fixed(size) = dim { Some(*size) } else { None };
         let [batch, second, third, last] = info.shape.as_slice() else { return None };
         let [batch, second, third, last] = [batch, second, third, last].map(fixed);
@@ -72,13 +72,13 @@ impl ImageInput {
         };
         let modest = size.iter().flatten().all(|side| *side <= MAX_SIDE)
             && channels.is_none_or(|channels| channels <= MAX_CHANNELS);
-        let known = matches!(info.elem, Float | Float16 | Bfloat16 | Double | Uint8);
+        let known = matches!(info.elem, Float | Float16 | Bfloat16 | Double | Uint8 | Int8);
         (known && modest).then(|| Self { name: info.name.clone(), layout, element: info.elem, channels, size, batch })
     }
 
-    /// Whether its elements are whole numbers: the pixels themselves.
+    /// Whether its elements are whole numbers: the pixels themselves, or those less 128.
     pub fn is_whole(&self) -> bool {
-        self.element == DataType::Uint8
+        matches!(self.element, DataType::Uint8 | DataType::Int8)
     }
 }
 

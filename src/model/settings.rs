@@ -133,16 +133,24 @@ impl fmt::Display for Origin {
 
 /// Where each setting came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Origins {
+    /// Height and width of the input.
     pub size: Origin,
+    /// Order of the channels.
     pub channels: Origin,
+    /// How pictures are fitted, and the side that is scaled to.
     pub resize: Origin,
+    /// Filter used for scaling.
     pub interpolation: Origin,
+    /// What multiplies the pixels.
     pub scale: Origin,
+    /// What is subtracted then.
     pub mean: Origin,
+    /// What divides the rest.
     pub std: Origin,
+    /// What makes probabilities of logits.
     pub activation: Origin,
+    /// Class names.
     pub labels: Origin,
 }
 

@@ -55,14 +55,14 @@ pub enum NetworkError {
     /// It does not run at the size that was assumed.
     #[error(
         "the network does not run at {height} × {width}, which was assumed because nothing says its size: set --size \
-         HEIGHTxWIDTH. ONNX Runtime says: {reason}"
+         HEIGHTxWIDTH ({reason})"
     )]
     Size {
         /// Height of the input, pixels.
         height: usize,
         /// Width of the input, pixels.
         width: usize,
-        /// The runtime's own words.
+        /// What happened.
         reason: String,
     },
     /// No layer has that name.

@@ -51,7 +51,12 @@ impl Network {
             look(model, &declared, &sources, &output, &*engine)?;
 
         let shape = |tensor: &str| shapes.get(tensor).cloned();
-        let count = scores(model.graph(), shape(&logits).unwrap_or_default(), &output)?;
+        let given = shape(&logits).unwrap_or_default();
+        if let (([height, width], Origin::Default), Some(2..)) = (sources.size(), given.first()) {
+            let reason = format!("the output `{output}` has shape {given:?} for one picture");
+            return Err(NetworkError::Size { height, width, reason });
+        }
+        let count = scores(model.graph(), given, &output)?;
         let ends_in = last.as_ref().and_then(|last| Activation::of_operator(&last.op));
         let scores = Scores { count, ends_in };
         let settled = sources.settle(&opened, scores)?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::hub;
 use crate::model::input::Layout;
-use crate::onnx::Model;
+use crate::onnx::{DataType, Model};
 
 /// Side of the input where neither the network nor anybody else says: what most ImageNet networks take.
 const USUAL_SIDE: usize = 224;
@@ -22,7 +22,7 @@ impl Sources {
         let card = opened.card.iter().map(|(card, place)| (Said::from(card), Origin::Card(place.clone())));
         list.extend(card);
         if input.is_whole() {
-            list.push((raw_pixels(), Origin::Input));
+            list.push((raw_pixels(input.element), Origin::Input));
         }
         let published = opened.model.folder().map(hub::read).transpose()?.unwrap_or_default();
         list.extend(published.into_iter().map(|(said, path)| (said, Origin::Hub(path))));
@@ -206,9 +206,10 @@ impl From<&Card> for Said {
     }
 }
 
-/// Pixels as they are, 0..255.
-fn raw_pixels() -> Said {
-    Said { scale: Some(1.0), mean: Some(vec![0.0]), std: Some(vec![1.0]), ..Said::default() }
+/// Pixels as they are, 0..255, or −128..127 where the type has a sign.
+fn raw_pixels(element: DataType) -> Said {
+    let mean = if element == DataType::Int8 { 128.0 } else { 0.0 };
+    Said { scale: Some(1.0), mean: Some(vec![mean]), std: Some(vec![1.0]), ..Said::default() }
 }
 
 /// The image metadata that ONNX defines (`Image.BitmapPixelFormat`, `Image.NominalPixelRange`), if the file has them.

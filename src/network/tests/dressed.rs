@@ -99,6 +99,29 @@ fn whole_numbers_that_the_network_casts_itself() {
 }
 
 #[test]
+fn whole_numbers_that_stand_for_quantised_floats_let_gradients_straight_through() {
+    for (elem, shift) in [(DataType::Uint8, 0.0), (DataType::Int8, 128.0)] {
+        let mut network = open(dressed(elem, [0, 16, 16, 3], |b| {
+            let (step, zero) = (b.scalar(0.5), if shift == 0.0 { 0u8 } else { 0x80 });
+            b.named_constant("zero", &[], elem, vec![zero]);
+            b.named_node("DequantizeLinear", &["x", &step, "zero"], &["float"], &[]);
+            b.named_node("Transpose", &["float"], &["first"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+            ("first", DataType::Float)
+        }))
+        .unwrap();
+        let x = pictures(2).mapv(|v| (v * 100.0 + 120.0).floor());
+        let targets = [target(1), target(4)];
+        let ours = network.gradient(&x.mapv(|v| v - shift), &targets, At::Input, &Cancel::new()).unwrap();
+        let theirs = plain().gradient(&x.mapv(|v| v * 0.5), &targets, At::Input, &Cancel::new()).unwrap();
+        assert!(ours.straight_through && !theirs.straight_through);
+        for (a, b) in ours.gradients[0].iter().zip(&theirs.gradients[0]) {
+            approx::assert_abs_diff_eq!(*a, b * 0.5, epsilon = 1e-5);
+        }
+        assert_eq!(network.preprocess().value_of([200; 3]), [200.0 - shift; 3]);
+    }
+}
+
+#[test]
 fn whole_numbers_that_the_network_computes_with_have_no_gradient() {
     let mut network = open(dressed(DataType::Uint8, [0, 3, 16, 16], |b| {
         b.named_node("Max", &["x", "x"], &["whole"], &[]);
