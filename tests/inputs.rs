@@ -187,8 +187,9 @@ fn arrays_stand_for_pictures_where_there_are_many_channels() {
     let report = json(lensor(&studio, &["explain", "green.npy", "--json", "--method", "gradient", "--out", "g.npy"]));
     assert_eq!((&report["target"]["index"], settings(&report, "channels").0.as_str()), (&1.into(), "7"));
     assert_eq!(Array3::<f32>::read_npy(std::fs::File::open(studio.path("g.npy")).unwrap()).unwrap().dim(), (7, 32, 32));
+    assert!(noted(&report, "[7, 32, 32]") && !noted(&report, "--mean"), "{report}");
     let refused = lensor(&studio, &["explain", "red.png"]);
-    assert!(!refused.status.success() && said(&refused).contains("[7, 32, 32]"), "{}", said(&refused));
+    assert!(!refused.status.success() && said(&refused).contains("has colours"), "{}", said(&refused));
     Array3::<f32>::zeros((7, 8, 8)).write_npy(std::fs::File::create(studio.path("small.npy")).unwrap()).unwrap();
     let refused = lensor(&studio, &["explain", "small.npy"]);
     assert!(!refused.status.success() && said(&refused).contains("[7, 8, 8]"), "{}", said(&refused));
@@ -378,6 +379,7 @@ fn what_the_outputs_mean_can_be_said() {
     let chosen = json(lensor(&studio, &["explain", "red.png", "--json"]));
     let told = ("logits".to_owned(), "the likeliest by name, shape and ending".to_owned());
     assert_eq!((settings(&chosen, "output"), chosen["predictions"].as_array().unwrap().len()), (told, 3));
+    assert!(noted(&chosen, "logits is explained"), "{chosen}");
     let number = json(lensor(&studio, &["explain", "red.png", "--json", "--output", "redness"]));
     assert_eq!((settings(&number, "output").1.as_str(), &number["activation"]), ("given", &"none".into()));
     assert!(noted(&number, "--activation sigmoid"), "{number}");

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::card::{Interpolation, Resize};
 use super::channels::Channels;
@@ -74,7 +74,9 @@ fn json<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<(T, Pat
 /// `preprocessor_config.json`.
 #[derive(Deserialize)]
 struct Processor {
+    #[serde(default, deserialize_with = "understood")]
     size: Option<Size>,
+    #[serde(default, deserialize_with = "understood")]
     crop_size: Option<Size>,
     crop_pct: Option<f64>,
     resample: Option<u8>,
@@ -86,6 +88,11 @@ struct Processor {
     do_rescale: Option<bool>,
     do_normalize: Option<bool>,
     do_flip_channel_order: Option<bool>,
+}
+
+/// A size that is written in a way that classifiers use; other processors' own ways say nothing here.
+fn understood<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Size>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
 }
 
 /// A size in any of the ways it was written over the years.

@@ -62,12 +62,16 @@ impl Network {
         let settled = sources.settle(&opened, scores)?;
         let mut head = head::find(model.graph(), &logits, shape)?;
         let layers = layers::measured(layers, shape);
+        let outputs = model.graph().outputs.len();
+        let several = (of_output == Origin::Outputs)
+            .then(|| format!("it has {outputs} outputs, and {output} is explained: choose another with --output"));
         let explained = match &last {
             Some(last) => format!("{output}, stepped back over its {} to {logits}", last.op),
             None => output,
         };
         let settings = Listing::new(&settled, &declared, (explained, of_output));
-        let notes = notes::of(&declared, &settled, &model, wide.is_some(), part);
+        let mut notes = notes::of(&declared, &settled, &model, wide.is_some(), part);
+        notes.extend(several);
         if scores.is_yes_or_no(settled.activation) {
             (model, logits) = surgery::both_classes(&model, &logits)?;
             forward = load(&model, &logits, &layers, &*engine)?;

@@ -38,6 +38,7 @@ fn sizes_are_understood_in_every_way_they_were_written() {
             (both(289), Some(Squash), Some(346)),
         ),
         (r#"{"size": 224, "do_resize": false}"#, (None, None, None)),
+        (r#"{"size": {"longest_edge": 800}, "crop_size": null}"#, (None, None, None)),
         ("{}", (None, None, None)),
     ] {
         assert_eq!(fit(json), expected, "{json}");

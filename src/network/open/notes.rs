@@ -1,5 +1,7 @@
 //! What people should know about how a network is run and what is assumed about it.
 
+use crate::model::card::InputCard;
+use crate::model::channels::Channels;
 use crate::model::input::ImageInput;
 use crate::model::output::Activation;
 use crate::model::settings::{Origin, Settings};
@@ -28,8 +30,11 @@ pub(super) fn of(
         note(true, &format!("it insists on batches of {batch}: pictures are run so many at a time"));
     }
     note(guessed(&origins.size), "it takes any size: set --size HEIGHTxWIDTH if it was trained on another");
+    let &InputCard { channels, height, width, .. } = &settings.card.input;
+    let arrays = matches!(channels, Channels::Other(_));
+    note(arrays, &format!("it takes arrays [{channels}, {height}, {width}] in .npy, which are fed as they are"));
     note(
-        guessed(&origins.scale) && guessed(&origins.mean) && guessed(&origins.std),
+        !arrays && guessed(&origins.scale) && guessed(&origins.mean) && guessed(&origins.std),
         "nothing says how pixels are prepared, 0..1 is assumed: set --scale, --mean and --std, or write a card",
     );
     note(
