@@ -114,7 +114,7 @@ impl Explanation {
         let look = Look { view: View::Overlay, ..self.report.look };
         let (_, rows, columns) = path.input.dim();
         path.sums().enumerate().map(move |(step, sum)| {
-            let between = preprocess.to_picture(&path.interpolated(step));
+            let between = preprocess.to_picture(&path.interpolated(step), &path.input);
             let between = imageops::resize(&between, wide, high, imageops::FilterType::Triangle);
             let map = map::make(&Raw::Input(sum), &look, (rows, columns));
             paint::mosaic::row(&[&between, &paint::paint(Some(&map), &seen, region, &look)], wide / 50 + 1)

@@ -9,7 +9,7 @@ use image::RgbImage;
 use ndarray::{Array2, Array3, Axis};
 
 use super::{Facts, Seen};
-use crate::attribution::{Attribution, Raw};
+use crate::attribution::{AlphaPath, Attribution, Raw};
 use crate::look::{Look, View};
 use crate::map::{self, Map};
 use crate::model::picture::{Picture, stretched};
@@ -101,8 +101,8 @@ impl Subject {
             Self::Photo(picture) => plain((*scale(&picture.rgb, width, height)).clone()),
             Self::Fed(seen, channel) => plain(stretched(&seen.prepared.input, *channel)),
             Self::Interpolated(facts, of, step) => {
-                let input = of.path.as_ref().map(|path| path.interpolated(*step));
-                plain(input.map_or_else(|| RgbImage::new(1, 1), |input| facts.preprocess.to_picture(&input)))
+                let shown = |path: &AlphaPath| facts.preprocess.to_picture(&path.interpolated(*step), &path.input);
+                plain(of.path.as_ref().map_or_else(|| RgbImage::new(1, 1), shown))
             }
             Self::Map(seen, values, look) => {
                 let (_, rows, columns) = seen.prepared.input.dim();

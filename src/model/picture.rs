@@ -170,9 +170,14 @@ fn over_white(rgba: &RgbaImage) -> RgbImage {
 /// An array `[channels, height, width]` as a picture for plotting only: its first three channels, or one in grey,
 /// stretched from the smallest to the largest value in them.
 pub fn stretched(array: &Array3<f32>, channel: Option<usize>) -> RgbImage {
+    stretched_like(array, array, channel)
+}
+
+/// As [`stretched`], from the smallest to the largest value of another array, so that several can be compared.
+pub fn stretched_like(array: &Array3<f32>, like: &Array3<f32>, channel: Option<usize>) -> RgbImage {
     let (channels, height, width) = array.dim();
     let last = channels.saturating_sub(1);
-    let shown = array.outer_iter().enumerate().filter(|(at, _)| *at < 3 || Some(*at) == channel);
+    let shown = like.outer_iter().enumerate().filter(|(at, _)| *at < 3 || Some(*at) == channel);
     let values = shown.flat_map(|(_, values)| values.into_iter().copied());
     let (low, high) = values.filter(|v| v.is_finite()).fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
     let level = |c: usize, x: u32, y: u32| {

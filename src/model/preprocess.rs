@@ -7,7 +7,7 @@ use ndarray::Array3;
 
 use super::card::{Card, InputCard, Resize};
 use super::channels::Channels;
-use super::picture::{Beyond, Picture, stretched};
+use super::picture::{Beyond, Picture, stretched_like};
 use super::scale::{Scalable, Window, scale, view};
 
 /// Weights of red, green and blue in grey (ITU-R 601, as Pillow's `convert("L")`).
@@ -170,10 +170,10 @@ impl Preprocess {
     }
 
     /// The picture that an input shows: undoes the normalisation, rounds and clips to 0..255. `input` is `[C, H, W]`.
-    /// Where the channels are no colours it is stretched for plotting instead.
-    pub fn to_picture(&self, input: &Array3<f32>) -> RgbImage {
+    /// Where the channels are no colours it is stretched for plotting instead, over the range of `like`.
+    pub fn to_picture(&self, input: &Array3<f32>, like: &Array3<f32>) -> RgbImage {
         if let Channels::Other(_) = self.0.channels {
-            return stretched(input, None);
+            return stretched_like(input, like, None);
         }
         let (channels, height, width) = input.dim();
         RgbImage::from_fn(width as u32, height as u32, |x, y| {

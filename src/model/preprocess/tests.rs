@@ -82,7 +82,8 @@ fn of_pixels(pixels: &Array3<u8>) -> Picture {
 #[test]
 fn grey_is_pillows_grey() {
     let preprocess = card(InputCard::plain(8, 8, Channels::Grey));
-    let shown = preprocess.to_picture(&preprocess.prepare(&pattern(53, 37)).unwrap().input);
+    let input = preprocess.prepare(&pattern(53, 37)).unwrap().input;
+    let shown = preprocess.to_picture(&input, &input);
     for (got, wanted) in shown.pixels().zip(bytes(GREY)) {
         assert!(got.0[0].abs_diff(wanted) <= 1 && got.0[0] == got.0[2]);
     }
@@ -98,7 +99,7 @@ fn normalisation_follows_the_channel_order_and_can_be_undone() {
     let picture = pattern(8, 8);
     for preprocess in [rgb, bgr] {
         let prepared = preprocess.prepare(&picture).unwrap();
-        assert_eq!(preprocess.to_picture(&prepared.input), picture.rgb);
+        assert_eq!(preprocess.to_picture(&prepared.input, &prepared.input), picture.rgb);
         let value = preprocess.value_of(picture.rgb.get_pixel(3, 5).0);
         assert!((0..3).all(|channel| prepared.input[[channel, 5, 3]] == value[channel]));
     }
@@ -126,4 +127,12 @@ fn odd_pictures_are_prepared_too() {
     }
     let empty = Picture::opaque("none", RgbImage::new(0, 4));
     assert!(matches!(card(plain()).prepare(&empty), Err(PreprocessError::Empty { .. })));
+}
+
+#[test]
+fn arrays_on_a_path_are_shown_over_one_range() {
+    let preprocess = card(InputCard::plain(1, 2, Channels::Other(5)));
+    let whole = Array3::from_shape_fn((5, 1, 2), |(_, _, x)| x as f32);
+    let half = preprocess.to_picture(&(&whole * 0.5), &whole);
+    assert_eq!((half.get_pixel(0, 0).0, half.get_pixel(1, 0).0), ([0; 3], [128; 3]));
 }
