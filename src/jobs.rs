@@ -9,6 +9,8 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView1};
 
 use crate::attribution::{Attribution, MethodId, Parameters, Target};
+use crate::interpretation::feature_maps::{FeatureMaps, Side};
+use crate::interpretation::filters::Filters;
 use crate::model::labels::Labels;
 use crate::model::layers::Layer;
 use crate::model::output::Activation;
@@ -20,6 +22,7 @@ use crate::network::prediction;
 
 pub mod cache;
 pub mod explainer;
+mod inside;
 pub mod painter;
 pub mod progress;
 pub mod sheet;
@@ -61,9 +64,33 @@ pub enum Key {
         /// Which layers.
         layers: Vec<usize>,
     },
+    /// Read the filters of a layer.
+    Filters {
+        /// Which layer.
+        layer: usize,
+    },
+    /// The feature maps of a layer.
+    Maps {
+        /// Of which picture.
+        picture: usize,
+        /// Which layer.
+        layer: usize,
+        /// Before or after its activation.
+        side: Side,
+    },
+    /// One look at every layer.
+    Census {
+        /// For which picture.
+        picture: usize,
+    },
 }
 
 impl Key {
+    /// Whether it is about the network alone.
+    pub fn needs_no_picture(&self) -> bool {
+        matches!(self, Self::Open | Self::Filters { .. })
+    }
+
     /// What the status line calls the work.
     pub fn title(&self) -> &'static str {
         match self {
@@ -71,6 +98,9 @@ impl Key {
             Self::Predict { .. } => "prediction",
             Self::Explain { method, .. } => method.title(),
             Self::Layers { .. } => "Grad-CAM by layer",
+            Self::Filters { .. } => "filters",
+            Self::Maps { .. } => "feature maps",
+            Self::Census { .. } => "all layers",
         }
     }
 }
@@ -177,6 +207,17 @@ pub enum Outcome {
     Explained(Explained),
     /// To [`Key::Layers`]: one map per layer asked for, each at its own resolution.
     Layers(Arc<Vec<Array2<f32>>>),
+    /// To [`Key::Filters`].
+    Filters(Arc<Filters>),
+    /// To [`Key::Maps`].
+    Maps(Arc<FeatureMaps>),
+    /// To [`Key::Census`].
+    Census {
+        /// For each layer, whether each of its channels said anything.
+        alive: Arc<Vec<Vec<bool>>>,
+        /// For each layer, the mean over its channels.
+        busy: Arc<Vec<Array2<f32>>>,
+    },
 }
 
 impl Outcome {
@@ -195,6 +236,11 @@ impl Outcome {
                 4 * (raw + path + a.logits.len())
             }
             Self::Layers(maps) => maps.iter().map(|map| 4 * map.len()).sum(),
+            Self::Filters(filters) => 4 * filters.weights.len(),
+            Self::Maps(maps) => 4 * maps.maps.len() + size_of_val(maps.figures.as_slice()),
+            Self::Census { alive, busy } => {
+                alive.iter().map(Vec::len).sum::<usize>() + busy.iter().map(|map| 4 * map.len()).sum::<usize>()
+            }
         }
     }
 }

@@ -20,12 +20,14 @@ mod curves;
 mod footer;
 pub mod layout;
 mod map;
+pub mod mosaic;
 mod numbers;
 mod panel;
 pub mod panes;
 mod popup;
 mod strip;
 mod text;
+mod unit;
 pub mod view;
 
 /// Draws the state.

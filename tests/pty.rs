@@ -53,6 +53,33 @@ fn keys_walk_from_the_picture_to_the_path_and_out() {
 }
 
 #[test]
+fn keys_walk_the_units_from_their_filters_to_their_maps() {
+    let (studio, mut terminal) = opened(Kind::Plain, &[]);
+    terminal.wait(&["Grad-CAM ▸ maps ▸ red", "ready"]);
+    terminal.send("2");
+    terminal.wait(&["Filters ▸ maps:0", "3 filters · in colours, zero is grey", "3 × 3 × 3", "ready"]);
+    terminal.send("l");
+    terminal.wait(&["Filters ▸ maps:1", "ready"]);
+    terminal.send("3");
+    terminal.wait(&["Maps ▸ maps:1", "3 feature maps · after the activation", "over 1 picture", "ready"]);
+    terminal.send("J");
+    terminal.wait(&["b.png ▸ Maps ▸ maps:1", "over 2 pictures", "ready"]);
+    terminal.send("a");
+    terminal.wait(&["before the activation", "ready"]);
+    terminal.send("gumaps:2");
+    terminal.wait(&["╭ units", "maps:2"]);
+    terminal.send("\r");
+    terminal.wait(&["Maps ▸ maps:2", "ready"]);
+    terminal.send("Y");
+    terminal.wait(&["copied: maps:2"]);
+    terminal.send("e");
+    terminal.wait(&["saved b-maps-maps.png"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(studio.path("b-maps-maps.png").exists());
+}
+
+#[test]
 fn a_mute_terminal_gets_half_blocks_and_keeps_its_keys() {
     let studio = Studio::new();
     studio.square("a.png", [220, 30, 30]);

@@ -30,10 +30,24 @@ pub enum Command {
     StepPrevious,
     StepFarNext,
     StepFarPrevious,
+    RowNext,
+    RowPrevious,
+    RowFarNext,
+    RowFarPrevious,
+    PageNext,
+    PagePrevious,
     StepFirst,
     StepLast,
     Play,
+    UnitPick,
+    UnitCopy,
+    SideToggle,
+    OrderNext,
+    OrderPrevious,
+    ContrastNext,
     TabPicture,
+    TabFilters,
+    TabMaps,
     TabExplain,
     TabPath,
     TabNext,
@@ -91,30 +105,44 @@ const fn entry(command: Command, id: &'static str, title: &'static str, keys: &'
 /// Every command, in the order of the help; the part of a name before the dot is its group.
 pub const TABLE: &[Entry] = &[
     entry(Command::TabPicture, "show.picture", "the picture, and what the network is fed", &["1"]),
+    entry(Command::TabFilters, "show.filters", "the filters of a convolution", &["2"]),
+    entry(Command::TabMaps, "show.maps", "the feature maps of a layer", &["3"]),
     entry(Command::TabExplain, "show.explain", "why: the map of a method", &["7"]),
     entry(Command::TabPath, "show.path", "integrated gradients, step by step", &["8"]),
     entry(Command::TabNext, "show.next", "next view", &["Tab"]),
-    entry(Command::PictureNext, "picture.next", "next picture", &["J", "Down"]),
-    entry(Command::PicturePrevious, "picture.previous", "previous picture", &["K", "Up"]),
+    entry(Command::PictureNext, "picture.next", "next picture", &["J"]),
+    entry(Command::PicturePrevious, "picture.previous", "previous picture", &["K"]),
     entry(Command::PicturePick, "picture.pick", "pick a picture", &["g i"]),
     entry(Command::MethodNext, "method.next", "next method", &["m"]),
     entry(Command::MethodPrevious, "method.previous", "previous method", &["M"]),
     entry(Command::MethodPick, "method.pick", "pick a method", &["g m"]),
-    entry(Command::LayerNext, "layer.next", "next layer", &["]", "PgDn"]),
-    entry(Command::LayerPrevious, "layer.previous", "previous layer", &["[", "PgUp"]),
+    entry(Command::LayerNext, "layer.next", "next layer", &["]"]),
+    entry(Command::LayerPrevious, "layer.previous", "previous layer", &["["]),
     entry(Command::LayerPick, "layer.pick", "pick a layer", &["g l"]),
     entry(Command::ClassNext, "class.next", "next class by probability", &["c"]),
     entry(Command::ClassPrevious, "class.previous", "previous class", &["C"]),
     entry(Command::ClassPick, "class.pick", "pick a class", &["g c", "/"]),
     entry(Command::ClassPredicted, "class.predicted", "back to the predicted class", &["g 0"]),
     entry(Command::ScoreToggle, "class.score", "explain the logit or the probability", &["t"]),
-    entry(Command::StepNext, "step.next", "step forward along the strip (α in Path)", &["Right", "l"]),
+    entry(Command::StepNext, "step.next", "step forward (α in Path, channels in 2 to 6)", &["Right", "l"]),
     entry(Command::StepPrevious, "step.previous", "step back", &["Left", "h"]),
-    entry(Command::StepFarNext, "step.far-next", "a tenth forward", &["Shift-Right"]),
-    entry(Command::StepFarPrevious, "step.far-previous", "a tenth back", &["Shift-Left"]),
+    entry(Command::StepFarNext, "step.far-next", "a greater step forward", &["Shift-Right"]),
+    entry(Command::StepFarPrevious, "step.far-previous", "a greater step back", &["Shift-Left"]),
+    entry(Command::RowNext, "step.down", "a row down, or the next picture", &["Down", "j"]),
+    entry(Command::RowPrevious, "step.up", "a row up, or the previous picture", &["Up", "k"]),
+    entry(Command::RowFarNext, "step.far-down", "rows down", &["Shift-Down"]),
+    entry(Command::RowFarPrevious, "step.far-up", "rows up", &["Shift-Up"]),
+    entry(Command::PageNext, "step.page-down", "a page down, or the next layer", &["PgDn"]),
+    entry(Command::PagePrevious, "step.page-up", "a page up, or the previous layer", &["PgUp"]),
     entry(Command::StepFirst, "step.first", "first (α = 0)", &["Home"]),
     entry(Command::StepLast, "step.last", "last (α = 1)", &["End"]),
     entry(Command::Play, "step.play", "play or pause α", &["Space"]),
+    entry(Command::UnitPick, "unit.pick", "go to a unit by its address", &["g u"]),
+    entry(Command::UnitCopy, "unit.copy", "copy the address of the unit", &["Y"]),
+    entry(Command::SideToggle, "unit.side", "before or after the activation", &["a"]),
+    entry(Command::OrderNext, "unit.order", "order: index, mean, max, zeros, similarity", &["u"]),
+    entry(Command::OrderPrevious, "unit.order-back", "the same, backwards", &["U"]),
+    entry(Command::ContrastNext, "unit.contrast", "colours by each tile's range, or by that of all", &["w"]),
     entry(Command::ViewNext, "look.view", "overlay, map, side by side, picture", &["o"]),
     entry(Command::ViewPrevious, "look.view-back", "the same, backwards", &["O"]),
     entry(Command::OpacityUp, "look.opacity-up", "more opaque", &[")"]),
@@ -164,11 +192,30 @@ impl Command {
     pub(super) fn usually_enabled(self, state: &State) -> Result<(), String> {
         let no = |why: &str| Err(why.to_owned());
         let method = state.method();
+        let of_unit = view::of(state.tab).unit_layers(state).map(|_| state.unit());
         match self {
+            Self::LayerNext | Self::LayerPrevious | Self::LayerPick | Self::PageNext | Self::PagePrevious
+                if matches!(of_unit, Some(Some(_))) =>
+            {
+                Ok(())
+            }
+            Self::UnitPick | Self::UnitCopy | Self::ContrastNext if of_unit.is_none() => {
+                no("this is no view of units; 2 and 3 are")
+            }
+            Self::UnitPick | Self::UnitCopy if of_unit == Some(None) => no("the model is not open yet"),
+            Self::RowFarNext | Self::RowFarPrevious if of_unit.is_none() => no("there are no rows here"),
+            Self::RowNext | Self::RowPrevious if of_unit.is_none() && state.pictures.len() < 2 => {
+                no("there is only one picture")
+            }
+            Self::SideToggle | Self::OrderNext | Self::OrderPrevious if state.tab != Tab::Maps => {
+                no("feature maps have it (3)")
+            }
             Self::PictureNext | Self::PicturePrevious | Self::PicturePick if state.pictures.len() < 2 => {
                 no("there is only one picture")
             }
-            Self::LayerNext | Self::LayerPrevious | Self::LayerPick if method != MethodId::GradCam => {
+            Self::LayerNext | Self::LayerPrevious | Self::LayerPick | Self::PageNext | Self::PagePrevious
+                if method != MethodId::GradCam =>
+            {
                 Err(format!("{} has no layer; Grad-CAM has (m)", method.title()))
             }
             Self::LayerNext | Self::LayerPrevious | Self::LayerPick | Self::ClassPick if state.facts().is_none() => {

@@ -9,6 +9,8 @@ use super::state::{Start, State};
 use super::update::{Effect, Msg, update};
 use crate::attribution::{AlphaPath, Attribution, Completeness, MethodId, Raw};
 use crate::config::theme::{Theme, Themes};
+use crate::interpretation::feature_maps::{FeatureMaps, Side};
+use crate::interpretation::filters::{Filters, Folded};
 use crate::jobs::painter::Made;
 use crate::jobs::{Event, Explained, Facts, Key, Outcome, Request, Seen};
 use crate::look::Look;
@@ -107,6 +109,23 @@ fn settings() -> Listing {
     ])
 }
 
+/// The filters of its layers: the first over colours.
+fn filters(layer: usize) -> Filters {
+    let inputs = if layer == 0 { 3 } else { 8 };
+    let wave = |(k, c, y, x)| ((k * 7 + c * 3 + y * 2 + x + layer) as f32 * 0.9).sin() * 0.5;
+    Filters {
+        weights: Array4::from_shape_fn((8, inputs, 3, 3), wave),
+        bias: Array1::from_shape_fn(8, |k| k as f32 * 0.1),
+        folded: Folded::Here(vec!["bn1".to_owned()]),
+        groups: 1,
+        strides: [2, 2],
+        dilations: [1, 1],
+        pads: [1, 1],
+        input: "x".to_owned(),
+        colours: (layer == 0).then_some([0, 1, 2]),
+    }
+}
+
 /// What the made-up network answers.
 pub fn answer(request: &Request) -> Outcome {
     match &request.key {
@@ -149,6 +168,23 @@ pub fn answer(request: &Request) -> Outcome {
                 done: total,
                 total,
             }))
+        }
+        Key::Filters { layer } => Outcome::Filters(Arc::new(filters(*layer))),
+        Key::Maps { picture, layer, side } => {
+            let of = &facts().layers[*layer];
+            let wave = |(c, y, x)| ((c * 5 + y * 2 + x * 3 + picture + layer) as f32 * 0.7).sin();
+            let maps = Array3::from_shape_fn((of.channels, of.height, of.width), wave);
+            Outcome::Maps(Arc::new(FeatureMaps::new(match side {
+                Side::Before => maps,
+                Side::After => maps.mapv(|value| value.max(0.0)),
+            })))
+        }
+        Key::Census { .. } => {
+            let layers = facts().layers;
+            let alive = layers.iter().map(|layer| (0..layer.channels).map(|c| c > layer.index).collect()).collect();
+            let busy =
+                layers.iter().map(|layer| Array2::from_shape_fn((layer.height, layer.width), |(y, x)| (x + y) as f32));
+            Outcome::Census { alive: Arc::new(alive), busy: Arc::new(busy.collect()) }
         }
         Key::Layers { layers, .. } => {
             let map = |side: &usize| Array2::from_shape_fn((2 + side % 2, 2), |(y, x)| (x * y) as f32);

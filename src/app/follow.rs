@@ -4,6 +4,7 @@
 //! Must not do any of it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::state::{Load, Model, Running, State, Toast};
 use super::update::Effect;
@@ -15,6 +16,8 @@ use crate::ui::panes;
 
 /// Whole pictures that stay in memory around the current one, to each side.
 const NEAR: usize = 3;
+/// Time after which what waits for an answer should look old.
+const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Brings what is read, asked and ordered in line with the state.
 pub fn follow(state: &mut State) -> Vec<Effect> {
@@ -55,17 +58,19 @@ fn next_question(state: &State) -> Option<Key> {
     if !matches!(state.model, Model::Ready(_)) {
         return matches!(state.model, Model::Opening { .. }).then_some(Key::Open);
     }
-    state.photo()?;
     let open = |key: &Key| state.cache.get(key).is_none() && !state.refused.iter().any(|(refused, _)| refused == key);
-    let predict = Key::Predict { picture: state.picture };
-    if open(&predict) {
-        return Some(predict);
-    }
-    state.seen()?;
-    view::of(state.tab).questions(state).into_iter().find(open)
+    let (of_network, of_picture): (Vec<Key>, Vec<Key>) =
+        view::of(state.tab).questions(state).into_iter().partition(Key::needs_no_picture);
+    let predict = state.photo().map(|_| Key::Predict { picture: state.picture });
+    let of_picture = of_picture.into_iter().filter(|_| state.seen().is_some());
+    of_network.into_iter().chain(predict).chain(of_picture).find(open)
 }
 
 fn ask(state: &mut State, effects: &mut Vec<Effect>) {
+    // What is in view is the last to be forgotten, however large it is.
+    for key in view::of(state.tab).questions(state).iter().chain([&Key::Predict { picture: state.picture }]) {
+        state.cache.touch(key);
+    }
     let running = state.running.as_ref().map(|running| &running.key);
     let Some(key) = next_question(state) else {
         // What runs is not needed any more: let go of it, unless it opens the model.
@@ -81,8 +86,17 @@ fn ask(state: &mut State, effects: &mut Vec<Effect>) {
     state.serial += 1;
     let picture = state.photo().cloned();
     let request = Request { key: key.clone(), generation: state.serial, picture, seen: state.seen() };
-    state.running =
-        Some(Running { key, generation: state.serial, progress: Progress::default(), cancelled: false, partial: None });
+    state.running = Some(Running {
+        key,
+        generation: state.serial,
+        progress: Progress::default(),
+        cancelled: false,
+        slow: false,
+        partial: None,
+    });
+    if !state.playing {
+        effects.push(Effect::Tick(PATIENCE));
+    }
     effects.push(Effect::Submit(request));
 }
 
@@ -112,6 +126,9 @@ pub fn answered(state: &mut State, key: Key, outcome: Outcome) {
             state.model = Model::Ready(facts);
         }
         outcome => {
+            if let (Key::Census { picture }, Outcome::Census { alive, .. }) = (&key, &outcome) {
+                state.tally.add(*picture, alive);
+            }
             let bytes = outcome.bytes();
             state.cache.insert(key, outcome, bytes);
         }

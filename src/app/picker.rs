@@ -8,8 +8,10 @@ use tui_input::Input;
 
 use super::command::{Command, TABLE};
 use super::state::State;
+use super::view;
 use crate::attribution::MethodId;
 use crate::look::Colormap;
+use crate::model::unit::Unit;
 use crate::network::Prediction;
 
 /// What is picked.
@@ -23,6 +25,8 @@ pub enum List {
     Methods,
     /// A layer.
     Layers,
+    /// A unit, by its address.
+    Units,
     /// A class.
     Classes,
     /// A colormap.
@@ -37,6 +41,7 @@ impl List {
             Self::Pictures => "pictures",
             Self::Methods => "methods",
             Self::Layers => "layers",
+            Self::Units => "units, as layer:channel",
             Self::Classes => "classes",
             Self::Colormaps => "colormaps",
         }
@@ -74,7 +79,11 @@ impl Picker {
             List::Commands => 0,
             List::Pictures => state.picture,
             List::Methods => MethodId::ALL.iter().position(|m| *m == state.method()).unwrap_or(0),
-            List::Layers => state.layer().unwrap_or(0),
+            List::Layers => match view::of(state.tab).unit_layers(state) {
+                Some(_) => state.unit().map_or(0, |unit| unit.layer),
+                None => state.layer().unwrap_or(0),
+            },
+            List::Units => state.unit().map_or(0, |unit| unit.layer),
             List::Classes => {
                 let rank = || state.seen()?.rank(state.target()?.class);
                 rank().unwrap_or(0)
@@ -86,8 +95,37 @@ impl Picker {
 
     /// The entries that match what is typed, best first.
     pub fn items(&self, state: &State) -> Vec<Item> {
-        filter(entries(self.list, state), self.input.value())
+        let typed = self.input.value();
+        match self.list {
+            // The layer is found by its name, the channel is what follows the colon.
+            List::Units => {
+                let (layer, channel) = channel_of(typed);
+                let unit = |item: Item| unit_item(state, item, channel);
+                filter(entries(List::Layers, state), layer).into_iter().map(unit).collect()
+            }
+            list => filter(entries(list, state), typed),
+        }
     }
+}
+
+/// What is typed of an address: the layer, and the channel once a number follows its last colon.
+fn channel_of(typed: &str) -> (&str, Option<usize>) {
+    match typed.rsplit_once(':') {
+        Some((layer, "")) => (layer, None),
+        Some((layer, channel)) => channel.trim().parse().map_or((typed, None), |channel| (layer, Some(channel))),
+        None => (typed, None),
+    }
+}
+
+/// The entry of a layer as that of its unit at a channel, or at that under the cursor.
+fn unit_item(state: &State, item: Item, channel: Option<usize>) -> Item {
+    let layers = state.facts().map(|facts| facts.layers.as_slice()).unwrap_or_default();
+    let last = layers.get(item.index).map_or(0, |layer| layer.channels.saturating_sub(1));
+    let channel = channel.unwrap_or(state.cursor.channel.min(last));
+    let unit = Unit::new(item.index, channel, layers);
+    let address = Unit { layer: item.index, channel }.address(layers);
+    let index = unit.as_ref().map_or(0, |unit| unit.number(layers));
+    Item { index, label: address, disabled: unit.err().map(|error| error.to_string()), ..item }
 }
 
 fn entries(list: List, state: &State) -> Vec<Item> {
@@ -114,7 +152,7 @@ fn entries(list: List, state: &State) -> Vec<Item> {
                 |(i, m): (usize, &MethodId)| Item { disabled: note(*m), ..item(i, m.title(), m.name().to_owned()) };
             MethodId::ALL.iter().enumerate().map(entry).collect()
         }
-        List::Layers => {
+        List::Layers | List::Units => {
             let layers = state.facts().map(|facts| facts.layers.as_slice()).unwrap_or_default();
             let size = |l: &crate::model::layers::Layer| format!("{} × {} × {}", l.channels, l.height, l.width);
             layers.iter().enumerate().map(|(i, layer)| item(i, &layer.name, size(layer))).collect()

@@ -24,6 +24,9 @@ use crate::model::picture::Picture;
 use crate::terminal::picture::{Encoded, Encoding};
 
 mod answers;
+mod unit;
+
+pub use unit::{Cursor, Tally};
 
 /// Bytes of results that are kept.
 const CACHE: usize = 512 << 20;
@@ -33,6 +36,10 @@ const CACHE: usize = 512 << 20;
 pub enum Tab {
     /// 1: the picture and what the network is fed.
     Picture,
+    /// 2: the filters of a convolution.
+    Filters,
+    /// 3: the feature maps of a layer.
+    Maps,
     /// 7: the map of a method.
     Explain,
     /// 8: integrated gradients step by step.
@@ -41,8 +48,13 @@ pub enum Tab {
 
 impl Tab {
     /// Every view with its digit and name.
-    pub const ALL: [(Self, char, &'static str); 3] =
-        [(Self::Picture, '1', "Picture"), (Self::Explain, '7', "Explain"), (Self::Path, '8', "Path")];
+    pub const ALL: [(Self, char, &'static str); 5] = [
+        (Self::Picture, '1', "Picture"),
+        (Self::Filters, '2', "Filters"),
+        (Self::Maps, '3', "Maps"),
+        (Self::Explain, '7', "Explain"),
+        (Self::Path, '8', "Path"),
+    ];
 }
 
 /// A picture of the list.
@@ -99,6 +111,8 @@ pub struct Running {
     pub progress: Progress,
     /// Whether the user cancelled it.
     pub cancelled: bool,
+    /// Whether it takes so long that what it will replace should look old.
+    pub slow: bool,
     /// What there is already.
     pub partial: Option<Outcome>,
 }
@@ -183,6 +197,10 @@ pub struct State {
     pub parameters: Parameters,
     /// How maps look.
     pub look: Look,
+    /// The unit under the cursor, and how units are looked at.
+    pub cursor: Cursor,
+    /// Channels that said something, over the pictures looked at so far.
+    pub tally: Tally,
     /// Step of the path.
     pub step: usize,
     /// Whether the steps go by themselves.
@@ -252,6 +270,8 @@ impl State {
             of: Of::default(),
             parameters: Parameters::default(),
             look: start.look,
+            cursor: Cursor::default(),
+            tally: Tally::default(),
             step: 0,
             playing: false,
             running: None,

@@ -22,6 +22,7 @@ use crate::jobs::{Event, Key, Outcome, Request};
 use crate::look::{Colormap, Look};
 
 pub(super) mod step;
+pub(super) mod units;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -128,7 +129,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
                 state.playing = false;
             }
         }
-        Msg::Tick => {}
+        Msg::Tick => {
+            if let Some(running) = &mut state.running {
+                running.slow = true;
+            }
+        }
         Msg::Lost => {
             state.epoch += 1;
             effects.push(Effect::Redraw);
@@ -166,7 +171,7 @@ fn job(state: &mut State, event: Event) {
             state.running = Some(running);
         }
         Event::Done { outcome, seconds, .. } => {
-            if !matches!(running.key, Key::Layers { .. } | Key::Open) {
+            if !matches!(running.key, Key::Layers { .. } | Key::Census { .. } | Key::Open) {
                 state.last = Some((running.key.title(), seconds));
             }
             answered(state, running.key, outcome);
@@ -289,7 +294,11 @@ fn picked(state: &mut State, list: List, index: usize, effects: &mut Vec<Effect>
         }
         List::Pictures => step::picture_to(state, index),
         List::Methods => step::method_to(state, MethodId::ALL.get(index).copied().unwrap_or(state.chosen_method)),
-        List::Layers => state.chosen_layer = Some(index),
+        List::Layers => match view::of(state.tab).unit_layers(state) {
+            Some(_) => state.cursor.layer = index,
+            None => state.chosen_layer = Some(index),
+        },
+        List::Units => units::pick(state, index),
         List::Classes => state.chosen_class = Some(index),
         List::Colormaps => state.look.colormap = Colormap::ALL.get(index).copied().unwrap_or(state.look.colormap),
     }
@@ -301,7 +310,7 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         return;
     }
     let view = view::of(state.tab);
-    if view.carry_out(state, command) {
+    if view.carry_out(state, command) || units::carry_out(state, view, command) {
         return;
     }
     let open = |list, state: &State| Some(Popup::Picker(Picker::open(list, state)));
@@ -321,6 +330,16 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::ClassPick => state.popup = open(List::Classes, state),
         Command::ClassPredicted => state.chosen_class = None,
         Command::ScoreToggle => state.of = if state.of == Of::Logit { Of::Probability } else { Of::Logit },
+        Command::RowNext => step::picture(state, 1),
+        Command::RowPrevious => step::picture(state, -1),
+        Command::PageNext => step::layer(state, 1),
+        Command::PagePrevious => step::layer(state, -1),
+        Command::UnitPick => state.popup = open(List::Units, state),
+        Command::UnitCopy => {
+            if let Some(address) = state.address() {
+                copy(state, address, effects);
+            }
+        }
         Command::StepNext => view.along(state, 1),
         Command::StepPrevious => view.along(state, -1),
         Command::StepFarNext => view.far(state, 1),
@@ -334,6 +353,8 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
             }
         }
         Command::TabPicture => step::tab(state, Tab::Picture),
+        Command::TabFilters => step::tab(state, Tab::Filters),
+        Command::TabMaps => step::tab(state, Tab::Maps),
         Command::TabExplain => step::tab(state, Tab::Explain),
         Command::TabPath => step::tab(state, Tab::Path),
         Command::TabNext => {
@@ -368,8 +389,7 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         }
         Command::Yank => {
             let line = view.command_line(state);
-            state.toast = Some(Toast { text: format!("copied: {line}"), bad: false });
-            effects.push(Effect::Copy(line));
+            copy(state, line, effects);
         }
         Command::Help => state.popup = Some(Popup::Help(0)),
         Command::Palette => state.popup = open(List::Commands, state),
@@ -391,7 +411,15 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::Quit if Command::Cancel.enabled(state).is_ok() => state.popup = Some(Popup::Quit),
         Command::Quit | Command::QuitNow => effects.push(Effect::Quit(0)),
         Command::Back => state.playing = false,
+        // Of units alone.
+        Command::RowFarNext | Command::RowFarPrevious | Command::SideToggle => {}
+        Command::OrderNext | Command::OrderPrevious | Command::ContrastNext => {}
     }
+}
+
+fn copy(state: &mut State, text: String, effects: &mut Vec<Effect>) {
+    state.toast = Some(Toast { text: format!("copied: {text}"), bad: false });
+    effects.push(Effect::Copy(text));
 }
 
 fn clamp_to(state: &mut State, negative: f32) {

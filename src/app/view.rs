@@ -9,9 +9,30 @@ use crate::jobs::Key;
 use crate::jobs::subject::Subject;
 
 mod explain;
+mod filters;
+mod maps;
 mod path;
 mod picture;
 pub mod reproduce;
+
+/// Channels as they lie in rows and on pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The channels, in the order in which they lie.
+    pub order: Vec<usize>,
+    /// Channels in a row.
+    pub columns: usize,
+    /// Rows of a page.
+    pub rows: usize,
+}
+
+impl Field {
+    /// The channels of the unit's layer by their numbers, in one row.
+    pub fn in_order(state: &State) -> Self {
+        let channels = state.unit().zip(state.facts()).map_or(0, |(unit, facts)| facts.layers[unit.layer].channels);
+        Self { order: (0..channels).collect(), columns: 1, rows: 8 }
+    }
+}
 
 /// How a view behaves.
 pub trait View {
@@ -24,6 +45,16 @@ pub trait View {
     /// Whether a command does anything now; if not, why.
     fn enabled(&self, state: &State, command: Command) -> Result<(), String> {
         command.usually_enabled(state)
+    }
+
+    /// The layers through which its unit under the cursor moves; `None` for a view without one.
+    fn unit_layers(&self, _state: &State) -> Option<Vec<usize>> {
+        None
+    }
+
+    /// How the channels of the unit's layer lie: what the keys of rows and pages walk over.
+    fn field(&self, state: &State) -> Field {
+        Field::in_order(state)
     }
 
     /// So many entries along the strip, not beyond its ends; `isize::MIN` and `MAX` go to the ends.
@@ -56,6 +87,8 @@ pub trait View {
 pub fn of(tab: Tab) -> &'static dyn View {
     match tab {
         Tab::Picture => &picture::Picture,
+        Tab::Filters => &filters::Filters,
+        Tab::Maps => &maps::Maps,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }

@@ -14,7 +14,7 @@ use super::unit::UnitFlags;
 use super::{Context, Failure, Outcome, output};
 use crate::attribution::Raw;
 use crate::interpretation::feature_maps::{self, FeatureMaps, Order, Side};
-use crate::jobs::sheet::{Inks, Sheet};
+use crate::jobs::sheet::{Inks, Page, Sheet};
 use crate::look::{Contrast, Look};
 use crate::model::gallery;
 use crate::model::preprocess::Prepared;
@@ -97,7 +97,11 @@ pub fn run(args: &Features, context: &Context) -> Outcome {
     let look = args.appearance.look();
     let picture = match unit {
         Some(unit) => over(&maps, unit.channel, &prepared, &look),
-        None => Sheet::Maps(maps.clone()).picture(&shown, Inks { colormap: look.colormap, contrast: args.contrast }),
+        None => {
+            let inks = Inks { colormap: look.colormap, contrast: args.contrast };
+            let page = Page::whole(Sheet::Maps(maps.clone()), shown.clone(), inks);
+            page.paint(page.size)
+        }
     };
     let address = unit.map_or_else(|| of.name.clone(), |unit| unit.address(network.layers()));
     let mut report = json!({

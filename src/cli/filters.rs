@@ -11,7 +11,7 @@ use super::sheet::{self, Findings};
 use super::unit::UnitFlags;
 use super::{Context, Failure, Outcome};
 use crate::interpretation::filters::{self, Folded};
-use crate::jobs::sheet::{Inks, Sheet};
+use crate::jobs::sheet::{Inks, Page, Sheet};
 use crate::look::{Colormap, Contrast};
 use crate::paint::legend::number;
 
@@ -88,8 +88,9 @@ pub fn run(args: &Filters, context: &Context) -> Outcome {
         "filters": shown.iter().map(|k| figures(*k, filters.filter(*k), filters.bias[*k])).collect::<Value>(),
     });
     let arrays = vec![("weights", only(weights.into_dyn())), ("bias", bias.into_dyn()), ("mean", only(mean))];
+    let page = Page::whole(drawn, shown, inks);
     let findings =
-        Findings { picture: drawn.picture(&shown, inks), title: format!("filters of {title}"), arrays, report, text };
+        Findings { picture: page.paint(page.size), title: format!("filters of {title}"), arrays, report, text };
     findings.deliver(&outputs, &title, args.json, context)
 }
 

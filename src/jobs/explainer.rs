@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ndarray::Axis;
 
 use super::worker::{Answer, Stopped, Tell};
-use super::{Explained, Facts, Key, Outcome, Request, Seen};
+use super::{Explained, Facts, Key, Outcome, Request, Seen, inside};
 use crate::attribution::{self, Attribution, AttributionError, MethodId, Parameters, Question, Target, grad_cam};
 use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
@@ -95,19 +95,21 @@ impl Answer for Explainer {
         }
         let missing = || Stopped::Failed("this was asked before the network was open or the picture read".to_owned());
         let network = self.network.as_mut().ok_or_else(missing)?;
+        let seen = || request.seen.as_deref().ok_or_else(missing);
         match &request.key {
             Key::Open | Key::Predict { .. } => {
                 predict(network, request.picture.as_deref().ok_or_else(missing)?, cancel)
             }
             Key::Explain { method, layer, target, parameters, .. } => {
-                let seen = request.seen.as_deref().ok_or_else(missing)?;
-                explain(network, seen, (*method, *layer, *target, parameters), cancel, tell)
+                explain(network, seen()?, (*method, *layer, *target, parameters), cancel, tell)
             }
             Key::Layers { target, layers, .. } => {
-                let seen = request.seen.as_deref().ok_or_else(missing)?;
-                let maps = grad_cam::at_layers(network, &seen.prepared.input, *target, layers, cancel)?;
+                let maps = grad_cam::at_layers(network, &seen()?.prepared.input, *target, layers, cancel)?;
                 Ok(Outcome::Layers(Arc::new(maps)))
             }
+            Key::Filters { layer } => inside::filters(network, *layer),
+            Key::Maps { layer, side, .. } => inside::maps(network, seen()?, (*layer, *side), cancel),
+            Key::Census { .. } => inside::census(network, seen()?, cancel, tell),
         }
     }
 }
@@ -157,7 +159,7 @@ fn explain(
     if done < total { Err(Stopped::Cancelled(Some(outcome))) } else { Ok(outcome) }
 }
 
-fn failed(error: impl std::error::Error) -> Stopped {
+pub(super) fn failed(error: impl std::error::Error) -> Stopped {
     Stopped::Failed(error.to_string())
 }
 

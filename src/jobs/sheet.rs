@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use ndarray::{Axis, s};
 
 use crate::interpretation::feature_maps::FeatureMaps;
@@ -40,6 +40,55 @@ pub struct Inks {
     pub colormap: Colormap,
     /// Between which values they run.
     pub contrast: Contrast,
+}
+
+/// Tiles as they lie in a picture, with one of them under the cursor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// What the tiles are of.
+    pub sheet: Sheet,
+    /// The channels in view, in the order in which they lie.
+    pub channels: Vec<usize>,
+    /// How they lie.
+    pub grid: Grid,
+    /// Width and height of the picture; the tiles lie in its middle.
+    pub size: (u32, u32),
+    /// How they are coloured.
+    pub inks: Inks,
+    /// Channel with a frame around it, and the colour of the frame.
+    pub cursor: Option<(usize, [u8; 3])>,
+    /// Whether they are no longer what is asked for.
+    pub old: bool,
+}
+
+impl Page {
+    /// Tiles as one picture for a file: about square, small tiles enlarged so that each value is a square of whole pixels.
+    pub fn whole(sheet: Sheet, channels: Vec<usize>, inks: Inks) -> Self {
+        let (width, height) = sheet.tile_size();
+        let (width, height) = (width.max(1) as u32, height.max(1) as u32);
+        let factor = LEAST.div_ceil(width.max(height));
+        let tile = (width * factor, height * factor);
+        let grid = Grid::square(channels.len(), tile, (tile.0 / 16).max(1));
+        Self { size: grid.size(channels.len()), sheet, channels, grid, inks, cursor: None, old: false }
+    }
+
+    /// Paints it; at another size than its own it is for the viewer to scale.
+    pub fn paint(&self, (width, height): (u32, u32)) -> RgbImage {
+        let tiles = self.grid.paint(self.sheet.tiles(&self.channels, self.inks).into_iter());
+        let (width, height) = (width.min(self.size.0).max(tiles.width()), height.min(self.size.1).max(tiles.height()));
+        let mut picture = RgbImage::new(width, height);
+        let (left, top) = ((width - tiles.width()) / 2, (height - tiles.height()) / 2);
+        imageops::replace(&mut picture, &tiles, i64::from(left), i64::from(top));
+        if self.old {
+            picture.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|level| level / 2));
+        }
+        if let Some((channel, colour)) = self.cursor
+            && let Some(at) = self.channels.iter().position(|other| *other == channel)
+        {
+            self.grid.frame(&mut picture, (left, top), at, colour);
+        }
+        picture
+    }
 }
 
 /// Least width and height of a tile in a file, pixels.
@@ -112,16 +161,6 @@ impl Sheet {
         };
         channels.iter().map(paint).collect()
     }
-
-    /// Paints tiles as one picture for a file: about square, small tiles enlarged so that each value is a square of whole
-    /// pixels.
-    pub fn picture(&self, channels: &[usize], inks: Inks) -> RgbImage {
-        let (width, height) = self.tile_size();
-        let (width, height) = (width.max(1) as u32, height.max(1) as u32);
-        let factor = LEAST.div_ceil(width.max(height));
-        let tile = (width * factor, height * factor);
-        Grid::square(channels.len(), tile, (tile.0 / 16).max(1)).paint(self.tiles(channels, inks).into_iter())
-    }
 }
 
 #[cfg(test)]
@@ -143,7 +182,7 @@ mod tests {
         assert_eq!(last(Contrast::Each), [255, 255, 0]);
         assert_eq!(last(Contrast::Shared), [64, 255, 0]);
         assert_eq!(sheet.tiles(&[9], inks(Contrast::Each))[0].dimensions(), (1, 1));
-        let picture = sheet.picture(&[0, 1], inks(Contrast::Each));
-        assert_eq!(picture.dimensions(), (48 + 3 + 48, 24));
+        let page = Page::whole(sheet, vec![0, 1], inks(Contrast::Each));
+        assert_eq!((page.size, page.paint(page.size).dimensions()), ((48 + 3 + 48, 24), (48 + 3 + 48, 24)));
     }
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis};
 
+use super::sheet::Page;
 use super::{Facts, Seen};
 use crate::attribution::{AlphaPath, Attribution, Raw};
+use crate::interpretation::feature_maps::FeatureMaps;
 use crate::look::{Look, View};
 use crate::map::{self, Map};
 use crate::model::picture::{Picture, stretched};
@@ -23,6 +25,8 @@ pub enum Values {
     Result(Arc<Attribution>),
     /// One of several layer maps.
     Layer(Arc<Vec<Array2<f32>>>, usize),
+    /// One of the feature maps of a layer.
+    Channel(Arc<FeatureMaps>, usize),
     /// The gradient at a step of the path.
     Gradient(Arc<Attribution>, usize),
     /// What integrated gradients has summed up to a step of the path, as if it ended there.
@@ -40,6 +44,8 @@ pub enum Subject {
     Map(Arc<Seen>, Values, Look),
     /// The picture between baseline and input at a step of the path.
     Interpolated(Arc<Facts>, Arc<Attribution>, usize),
+    /// Tiles of a layer.
+    Sheet(Page),
 }
 
 impl PartialEq for Values {
@@ -47,6 +53,7 @@ impl PartialEq for Values {
         match (self, other) {
             (Self::Result(a), Self::Result(b)) => Arc::ptr_eq(a, b),
             (Self::Layer(a, i), Self::Layer(b, j)) => Arc::ptr_eq(a, b) && i == j,
+            (Self::Channel(a, i), Self::Channel(b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Gradient(a, i), Self::Gradient(b, j)) | (Self::Sum(a, i), Self::Sum(b, j)) => {
                 Arc::ptr_eq(a, b) && i == j
             }
@@ -62,6 +69,7 @@ impl PartialEq for Subject {
             (Self::Fed(a, i), Self::Fed(b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Map(a, v, l), Self::Map(b, w, m)) => Arc::ptr_eq(a, b) && v == w && l == m,
             (Self::Interpolated(_, a, i), Self::Interpolated(_, b, j)) => Arc::ptr_eq(a, b) && i == j,
+            (Self::Sheet(a), Self::Sheet(b)) => a == b,
             _ => false,
         }
     }
@@ -89,6 +97,7 @@ impl Subject {
                 let (width, height) = seen.prepared.view.dimensions();
                 (if look.view == View::SideBySide { width * 2 + (width / 50).max(1) } else { width }, height)
             }
+            Self::Sheet(page) => page.size,
             Self::Interpolated(_, of, _) => of.path.as_ref().map_or((1, 1), |path| of_input(&path.input)),
         }
     }
@@ -99,6 +108,7 @@ impl Subject {
         let plain = |pixels| Painted { pixels, map: None };
         match self {
             Self::Photo(picture) => plain((*scale(&picture.rgb, width, height)).clone()),
+            Self::Sheet(page) => plain(page.paint((width, height))),
             Self::Fed(seen, channel) => plain(stretched(&seen.prepared.input, *channel)),
             Self::Interpolated(facts, of, step) => {
                 let shown = |path: &AlphaPath| facts.preprocess.to_picture(&path.interpolated(*step), &path.input);
@@ -129,6 +139,9 @@ impl Values {
         match self {
             Self::Result(of) => Some(of.raw.clone()),
             Self::Layer(maps, at) => maps.get(*at).cloned().map(Raw::Layer),
+            Self::Channel(maps, channel) => {
+                (*channel < maps.count()).then(|| Raw::Layer(maps.map(*channel).to_owned()))
+            }
             Self::Gradient(of, step) => {
                 let path = of.path.as_ref()?;
                 (*step < path.gradients.dim().0)

@@ -61,6 +61,23 @@ impl Unit {
         }
     }
 
+    /// Its number among the channels of all layers, from input to output.
+    pub fn number(self, layers: &[Layer]) -> usize {
+        layers.iter().take(self.layer).map(|layer| layer.channels).sum::<usize>() + self.channel
+    }
+
+    /// The unit of a number; see [`Unit::number`].
+    pub fn of_number(number: usize, layers: &[Layer]) -> Option<Self> {
+        let mut channel = number;
+        for (layer, of) in layers.iter().enumerate() {
+            match channel.checked_sub(of.channels) {
+                Some(beyond) => channel = beyond,
+                None => return Some(Self { layer, channel }),
+            }
+        }
+        None
+    }
+
     /// Its address: `layer3.1.conv2:14`.
     pub fn address(self, layers: &[Layer]) -> String {
         let name = layers.get(self.layer).map_or("?", |layer| &layer.name);
@@ -110,6 +127,11 @@ mod tests {
             let unit = Unit::parse(address, &layers).unwrap();
             assert_eq!((unit, unit.address(&layers).as_str()), (Unit { layer, channel }, address));
         }
+        let units = (0..3).flat_map(|layer| (0..4 * (layer + 1)).map(move |channel| Unit { layer, channel }));
+        for (number, unit) in units.enumerate() {
+            assert_eq!((unit.number(&layers), Unit::of_number(number, &layers)), (number, Some(unit)));
+        }
+        assert_eq!(Unit::of_number(24, &layers), None);
         assert_eq!(Unit::parse("1:3", &layers), Ok(Unit { layer: 1, channel: 3 }));
         assert_eq!(split("layer1.0:conv", &layers), Ok((1, None)));
         assert_eq!(split("2", &layers), Ok((2, None)));

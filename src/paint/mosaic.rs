@@ -34,6 +34,55 @@ impl Grid {
         Self { columns: (columns as usize).clamp(1, count.max(1)), tile, gap }
     }
 
+    /// A grid with tiles of `tile` values each in a room of `room` pixels: the largest tiles of which all `count` fit, or
+    /// tiles of `least` pixels of which a page does not take all. Tiles are enlarged or made smaller by whole numbers; a
+    /// gap is left free all around. Also the number of rows that there is room for.
+    pub fn fitting(count: usize, tile: (u32, u32), room: (u32, u32), gap: u32, least: u32) -> (Self, usize) {
+        let (width, height) = (tile.0.max(1), tile.1.max(1));
+        let longest = width.max(height);
+        let larger = (1..=(room.0.max(room.1) / longest)).rev().map(|by| (width * by, height * by));
+        let smaller = (2..=longest).map(|by| (width.div_ceil(by), height.div_ceil(by)));
+        let along = |room: u32, side: u32| (room.saturating_sub(gap) / (side + gap)) as usize;
+        let mut best = None;
+        for tile in larger.chain(smaller) {
+            let (columns, rows) = (along(room.0, tile.0), along(room.1, tile.1));
+            if columns * rows > 0 {
+                if best.is_some() && tile.0.max(tile.1) < least {
+                    break;
+                }
+                best = Some((Self { columns: even(columns, count, rows), tile, gap }, rows));
+                if columns * rows >= count {
+                    break;
+                }
+            }
+        }
+        best.unwrap_or((Self { columns: 1, tile: (1, 1), gap }, 1))
+    }
+
+    /// Width and height of so many tiles.
+    pub fn size(&self, count: usize) -> (u32, u32) {
+        let side = |count: usize, side: u32| (count as u32 * (side + self.gap)).saturating_sub(self.gap);
+        let columns = self.columns.max(1);
+        (side(count.min(columns).max(1), self.tile.0), side(count.div_ceil(columns).max(1), self.tile.1))
+    }
+
+    /// Paints a frame into the gap around a tile; `corner` is where the grid begins in the picture.
+    pub fn frame(&self, picture: &mut RgbImage, corner: (u32, u32), index: usize, colour: [u8; 3]) {
+        let (x, y) = self.place(index);
+        let thick = (self.gap * 3 / 4).max(1);
+        let (left, top) = (i64::from(corner.0 + x) - i64::from(thick), i64::from(corner.1 + y) - i64::from(thick));
+        let (width, height) = (self.tile.0 + 2 * thick, self.tile.1 + 2 * thick);
+        for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+            let inside = (thick..width - thick).contains(&x) && (thick..height - thick).contains(&y);
+            let place = (u32::try_from(left + i64::from(x)), u32::try_from(top + i64::from(y)));
+            if let (false, (Ok(x), Ok(y))) = (inside, place)
+                && let Some(pixel) = picture.get_pixel_mut_checked(x, y)
+            {
+                pixel.0 = colour;
+            }
+        }
+    }
+
     /// Left and top edge of a tile.
     pub fn place(&self, index: usize) -> (u32, u32) {
         let along = |at: usize, side: u32| at as u32 * (side + self.gap);
@@ -42,16 +91,22 @@ impl Grid {
 
     /// Paints the tiles on black; each is brought to the size of the grid's tiles.
     pub fn paint(&self, tiles: impl ExactSizeIterator<Item = RgbImage>) -> RgbImage {
-        let columns = tiles.len().min(self.columns).max(1);
-        let rows = tiles.len().div_ceil(self.columns.max(1)).max(1);
-        let side = |count: usize, side: u32| count as u32 * (side + self.gap) - self.gap;
-        let mut sheet = RgbImage::new(side(columns, self.tile.0), side(rows, self.tile.1));
+        let (width, height) = self.size(tiles.len());
+        let mut sheet = RgbImage::new(width, height);
         for (index, tile) in tiles.enumerate() {
             let (x, y) = self.place(index);
             imageops::replace(&mut sheet, &super::tile::fit(&tile, self.tile), i64::from(x), i64::from(y));
         }
         sheet
     }
+}
+
+/// Columns that are easy to count: of those that there is room for the largest multiple of eight, unless all tiles fit only
+/// without that.
+fn even(columns: usize, count: usize, rows: usize) -> usize {
+    let eights = columns / 8 * 8;
+    let needed = columns * rows >= count && eights * rows < count;
+    if eights == 0 || needed { columns } else { eights }.min(count.max(1))
 }
 
 #[cfg(test)]
@@ -81,5 +136,28 @@ mod tests {
         assert_eq!(Grid::square(64, (9, 9), 1).columns, 8);
         assert_eq!((Grid::square(1, (5, 5), 1).columns, Grid::square(0, (5, 5), 1).columns), (1, 1));
         assert_eq!(grid.paint(std::iter::empty()).dimensions(), (2, 1));
+    }
+
+    #[test]
+    fn tiles_are_as_large_as_all_of_them_fit_and_pages_begin_where_they_would_be_too_small() {
+        let fitting = |count, tile, room| Grid::fitting(count, tile, room, 2, 16);
+        let all = |columns, side, rows| (Grid { columns, tile: (side, side), gap: 2 }, rows);
+        assert_eq!(fitting(64, (7, 7), (400, 300)), all(8, 35, 8), "7 · 5; ten would fit in a row");
+        assert_eq!(fitting(64, (112, 112), (800, 600)), all(8, 56, 10), "half the size");
+        assert_eq!(fitting(1, (3, 3), (100, 100)), all(1, 96, 1));
+        let (grid, rows) = fitting(4096, (3, 3), (400, 300));
+        assert_eq!((grid.tile, grid.columns, rows), ((18, 18), 16, 14), "a page");
+        assert_eq!(fitting(3, (5, 5), (0, 9)).0.columns, 1, "a room for nothing");
+        let (grid, rows) = fitting(100, (64, 32), (200, 400));
+        assert!(grid.tile.0 == 2 * grid.tile.1 && grid.columns * rows >= 100, "{grid:?}");
+    }
+
+    #[test]
+    fn a_frame_lies_in_the_gap_around_its_tile() {
+        let grid = Grid { columns: 2, tile: (2, 2), gap: 1 };
+        let mut picture = RgbImage::new(7, 4);
+        grid.frame(&mut picture, (1, 1), 1, [9; 3]);
+        let rows: Vec<Vec<u8>> = picture.rows().map(|row| row.map(|pixel| pixel.0[0]).collect()).collect();
+        assert_eq!(rows, [[0, 0, 0, 9, 9, 9, 9], [0, 0, 0, 9, 0, 0, 9], [0, 0, 0, 9, 0, 0, 9], [0, 0, 0, 9, 9, 9, 9]]);
     }
 }

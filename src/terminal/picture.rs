@@ -88,6 +88,22 @@ impl Encoding {
         Size::new(columns as u16, rows as u16)
     }
 
+    /// The part of a room that one picture can fill.
+    pub fn reach(&self, room: Size) -> Size {
+        let limit = |cells: u16, pixels: f32| match self.graphics {
+            Graphics::Sixel => cells.min((SIXEL_LIMIT as f32 / pixels) as u16),
+            _ => cells,
+        };
+        let (width, height) = self.pixels_of_cell();
+        Size::new(limit(room.width, width), limit(room.height, height))
+    }
+
+    /// The cells that so many pixels take.
+    pub fn cells(&self, (width, height): (u32, u32)) -> Size {
+        let (cell_width, cell_height) = self.pixels_of_cell();
+        Size::new((width as f32 / cell_width).ceil() as u16, (height as f32 / cell_height).ceil() as u16)
+    }
+
     /// Pixels worth painting for a picture that fills `cells`: more would be thrown away.
     pub fn pixels(&self, cells: Size) -> (u32, u32) {
         let (width, height) = match self.graphics {
@@ -203,6 +219,16 @@ mod tests {
             assert_eq!(e.fit((1, 20_000), Size::new(40, 20)), Size::new(1, 20), "{graphics}");
         }
         assert_eq!(encoding(Graphics::Sixel).fit((500, 500), Size::new(200, 100)), Size::new(100, 50), "xterm's limit");
+        assert_eq!(encoding(Graphics::Sixel).reach(Size::new(200, 20)), Size::new(100, 20));
+    }
+
+    #[test]
+    fn pixels_of_whole_cells_are_painted_as_they_are() {
+        for graphics in Graphics::ALL {
+            let (e, room) = (encoding(graphics), Size::new(37, 11));
+            let pixels = e.pixels(room);
+            assert_eq!((e.fit(pixels, room), e.cells(pixels)), (room, room), "{graphics}");
+        }
     }
 
     #[test]

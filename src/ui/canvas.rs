@@ -12,6 +12,10 @@ pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     let (theme, view) = (&state.theme, view::of(state.tab));
     let title = Line::from(vec![Span::raw(" "), Span::styled(view.title(state), theme.quiet), Span::raw(" ")]);
     let inner = framed(area, title, theme, buffer);
+    if let Some(follows) = view.late(state) {
+        let line = Rect { x: area.x + 2, width: area.width.saturating_sub(4), height: 1, ..area };
+        text::right(buffer, line, &format!(" {follows} "), theme.warn);
+    }
     for pane in panes::canvas(state) {
         if !pane.caption.is_empty() {
             text::centred(buffer, panes::caption_area(&pane), &pane.caption, theme.quiet);

@@ -19,8 +19,9 @@ const CLASSES: usize = 5;
 /// Draws the panel.
 pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
-    let first = if state.facts().is_some() { " prediction " } else { " model " };
-    let inner = framed(area, Line::from(Span::styled(first, theme.quiet)), theme, buffer);
+    let view = view::of(state.tab);
+    let first = if state.facts().is_some() { view.subject().unwrap_or("prediction") } else { "model" };
+    let inner = framed(area, Line::from(Span::styled(format!(" {first} "), theme.quiet)), theme, buffer);
     let left = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let mut column = Column { frame: area, left, theme, buffer };
     match &state.model {
@@ -37,8 +38,10 @@ pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
             column.say("Enter tries again, q quits.", theme.quiet);
         }
         Model::Ready(facts) => {
-            predictions(state, facts, &mut column);
-            view::of(state.tab).panel(state, facts, &mut column);
+            if view.subject().is_none() {
+                predictions(state, facts, &mut column);
+            }
+            view.panel(state, facts, &mut column);
         }
     }
 }

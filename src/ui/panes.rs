@@ -11,6 +11,8 @@ use crate::jobs::subject::Subject;
 
 /// Places of the strip begin here; those of the canvas at 0.
 const STRIP: u32 = 16;
+/// The place of the picture in the panel.
+pub const BESIDE: u32 = 12;
 /// Least columns of an entry of the strip.
 const LEAST_WIDTH: u16 = 9;
 
@@ -36,6 +38,8 @@ pub struct Cell {
     pub label: Rect,
     /// Its name.
     pub name: String,
+    /// What is said below the name; its own row where there is one.
+    pub note: Option<(Rect, String)>,
     /// Whether it is the one that is shown.
     pub chosen: bool,
     /// The picture of the list that it is, in a strip of pictures.
@@ -63,6 +67,7 @@ impl Strip {
 /// Every picture on the screen.
 pub fn visible(state: &State) -> Vec<Pane> {
     let mut panes = canvas(state);
+    panes.extend(panel(state));
     panes.extend(strip(state).into_iter().flat_map(|strip| strip.cells).map(|cell| cell.pane));
     panes
 }
@@ -72,6 +77,12 @@ pub fn canvas(state: &State) -> Vec<Pane> {
     let Some(regions) = regions(state.size) else { return Vec::new() };
     let inner = regions.canvas.inner(Margin::new(1, 1));
     view::of(state.tab).canvas(state, inner)
+}
+
+/// The pictures of the panel.
+pub fn panel(state: &State) -> Vec<Pane> {
+    let Some(regions) = regions(state.size) else { return Vec::new() };
+    view::of(state.tab).beside(state, regions.panel.inner(Margin::new(2, 1)))
 }
 
 /// Two rooms side by side.
@@ -95,7 +106,8 @@ pub fn strip(state: &State) -> Option<Strip> {
     let inner = regions(state.size)?.strip?.inner(Margin::new(1, 1));
     let view = view::of(state.tab);
     let entries = view.strip(state);
-    let picture_rows = inner.height.saturating_sub(1);
+    let noted = !entries.notes.is_empty();
+    let picture_rows = inner.height.saturating_sub(1 + u16::from(noted));
     // Square pictures, a column of air, and room for a short name.
     let width = (picture_rows * 2 + 2).max(LEAST_WIDTH).max(longest(&entries.names).min(14) + 2);
     let fitting = usize::from((inner.width / width).max(1));
@@ -105,10 +117,13 @@ pub fn strip(state: &State) -> Option<Strip> {
         let room = Rect { width: width.saturating_sub(2), x: area.x + 1, height: picture_rows, ..area };
         let subject = view.thumbnail(state, index);
         let name = entries.names.get(index).cloned().unwrap_or_default();
+        let note = entries.notes.get(index).cloned();
+        let label = Rect { y: area.y + picture_rows, height: 1, ..area };
         Cell {
             pane: Pane { place: STRIP + at as u32, area: room, caption: String::new(), subject },
-            label: Rect { y: area.y + picture_rows, height: 1, ..area },
+            label,
             name,
+            note: note.map(|note| (Rect { y: label.y + 1, ..label }, note)),
             chosen: at == chosen_at,
             picture: entries.of_pictures.then_some(index),
         }
@@ -144,7 +159,10 @@ mod tests {
 
     fn of(sampled: bool, count: usize, chosen: usize, fitting: usize) -> (Vec<usize>, usize) {
         let names = vec![String::new(); count];
-        window(&Entries { title: String::new(), names, chosen, sampled, of_pictures: false }, fitting)
+        window(
+            &Entries { title: String::new(), names, notes: Vec::new(), chosen, sampled, of_pictures: false },
+            fitting,
+        )
     }
 
     #[test]

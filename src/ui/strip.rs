@@ -23,5 +23,8 @@ pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         let name = text::clip_front(&cell.name, room);
         let name = if cell.chosen { format!(" {name} ") } else { name };
         text::centred(buffer, cell.label, &name, style);
+        if let Some((row, note)) = &cell.note {
+            text::centred(buffer, *row, note, theme.quiet);
+        }
     }
 }

@@ -81,6 +81,26 @@ fn picture_light_120x40() {
 }
 
 #[test]
+fn filters_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "2 Right Down")));
+}
+
+#[test]
+fn filters_of_a_block_60x30() {
+    insta::assert_snapshot!(dump(&shown("dark", (60, 30), "3 ] ] 2")));
+}
+
+#[test]
+fn maps_80x24() {
+    insta::assert_snapshot!(dump(&shown("dark", (80, 24), "3 ]")));
+}
+
+#[test]
+fn maps_200x50() {
+    insta::assert_snapshot!(dump(&shown("okabe-ito", (200, 50), "3 ] ] ] a u Right")));
+}
+
+#[test]
 fn folded_60x30() {
     insta::assert_snapshot!(dump(&shown("named", (60, 30), "m")));
 }

@@ -15,6 +15,8 @@ use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
 mod explain;
+mod filters;
+mod maps;
 mod path;
 mod picture;
 
@@ -27,6 +29,8 @@ pub struct Entries {
     pub title: String,
     /// Name of each entry.
     pub names: Vec<String>,
+    /// A line below each name; empty where there is nothing to say of any.
+    pub notes: Vec<String>,
     /// Which of them is shown.
     pub chosen: usize,
     /// Whether entries that do not fit are left out evenly, so that the whole is always in view.
@@ -40,7 +44,8 @@ impl Entries {
     pub fn pictures(state: &State) -> Self {
         let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let names = state.pictures.iter().map(|entry| stem(&entry.name)).collect();
-        Self { title: "pictures".to_owned(), names, chosen: state.picture, sampled: false, of_pictures: true }
+        let notes = Vec::new();
+        Self { title: "pictures".to_owned(), names, notes, chosen: state.picture, sampled: false, of_pictures: true }
     }
 }
 
@@ -66,7 +71,22 @@ pub trait View {
     /// Text on the canvas beside the captions of its pictures.
     fn text(&self, _state: &State, _inner: Rect, _buffer: &mut Buffer) {}
 
-    /// What the panel says below the predictions.
+    /// What the canvas shows is no longer, or not yet, what is asked for: what will follow.
+    fn late(&self, _state: &State) -> Option<String> {
+        None
+    }
+
+    /// The pictures of the panel, whose inside is `inner`.
+    fn beside(&self, _state: &State, _inner: Rect) -> Vec<Pane> {
+        Vec::new()
+    }
+
+    /// What the panel is about, where it does not begin with the predictions.
+    fn subject(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What the panel says, below the predictions where it begins with them.
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>);
 
     /// What the strip steps through.
@@ -87,6 +107,8 @@ pub trait View {
 pub fn of(tab: Tab) -> &'static dyn View {
     match tab {
         Tab::Picture => &picture::Picture,
+        Tab::Filters => &filters::Filters,
+        Tab::Maps => &maps::Maps,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }

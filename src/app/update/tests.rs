@@ -260,6 +260,54 @@ fn a_resize_and_a_lost_screen_send_every_picture_again() {
 }
 
 #[test]
+fn one_unit_is_under_the_cursor_of_all_views_that_look_inside() {
+    let mut state = settled();
+    let touched = touches_engine(&pressed(&mut state, "2"));
+    assert!(touched && state.filters().is_none(), "asked for, not waited for");
+    state = settled();
+    typed(&mut state, "2 Right Right ]");
+    assert_eq!(state.address().as_deref(), Some("layer1.0.conv1:2"));
+    assert!(state.filters().is_some());
+    typed(&mut state, "3");
+    assert_eq!(state.feature_maps().map(|maps| maps.count()), Some(8));
+    assert!(!touches_engine(&pressed(&mut state, "Right")), "the layer's channels are all there");
+    typed(&mut state, "g u 3 . 0 : 1 Enter");
+    assert_eq!(state.address().as_deref(), Some("layer3.0:1"));
+    typed(&mut state, "g u c o n v 1 : 8 Enter");
+    assert!(state.toast.as_ref().unwrap().text.contains("it has 8, numbered from 0"), "{:?}", state.toast);
+    let copied = typed(&mut state, "Y");
+    assert!(matches!(&copied[..], [Effect::Copy(address)] if address == "layer3.0:1"), "{copied:?}");
+    let line =
+        typed(&mut state, "a y").into_iter().find_map(|e| if let Effect::Copy(line) = e { Some(line) } else { None });
+    assert_eq!(line.unwrap(), "lensor features zebra.jpg --model tiny.onnx --size 16x16 --layer layer3.0 --before");
+}
+
+#[test]
+fn tiles_stay_until_the_new_ones_come_and_look_old_when_that_takes_long() {
+    let mut state = settled();
+    typed(&mut state, "3");
+    let old = |state: &State| match &crate::ui::panes::canvas(state)[0].subject {
+        Some(Subject::Sheet(page)) => page.old,
+        other => panic!("{other:?}"),
+    };
+    assert!(!old(&state));
+    let effects = pressed(&mut state, "a");
+    settle(&mut state, effects.into_iter().filter(|e| !matches!(e, Effect::Submit(_))).collect());
+    assert!(state.feature_maps().is_none() && !old(&state), "nothing flickers while it is quick");
+    update(&mut state, Msg::Tick);
+    assert!(old(&state));
+    update(&mut state, Msg::Key(KeyEvent::new(KeyCode::Right, KeyModifiers::NONE)));
+    assert_eq!(state.unit().unwrap().channel, 1, "a key does not wait");
+}
+
+#[test]
+fn dead_channels_are_counted_over_the_pictures_seen() {
+    let mut state = settled();
+    typed(&mut state, "3 J J");
+    assert_eq!((state.tally.pictures(), state.tally.dead(2)), (3, Some((3, 8))));
+}
+
+#[test]
 fn views_go_round() {
     let mut state = settled();
     let first = state.look.view;

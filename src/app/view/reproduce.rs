@@ -36,6 +36,11 @@ impl Line {
         }
     }
 
+    /// Adds a flag without a value.
+    pub fn flag(&mut self, flag: &str) {
+        let _ = write!(self.0, " {flag}");
+    }
+
     /// The line.
     pub fn finish(self) -> String {
         self.0
@@ -92,6 +97,29 @@ pub fn explained(state: &State) -> Vec<String> {
     let first_name = |class| facts.labels.name(class).split(',').next().unwrap_or_default().to_owned();
     let class = state.target().map(|target| first_name(target.class));
     [Some(state.method().name().to_owned()), layer, class].into_iter().flatten().collect()
+}
+
+/// A command about the unit under the cursor, or about its layer unless one unit fills the canvas.
+pub fn of_unit(state: &State, command: &str, of_picture: bool) -> Line {
+    let mut line = Line::new(state, command, of_picture);
+    if let Some(named) = named(state) {
+        line.word("--layer", &named);
+    }
+    line
+}
+
+/// What is shown of which layer or unit, for a file name.
+pub fn unit_parts(state: &State, what: &str) -> Vec<String> {
+    std::iter::once(what.to_owned()).chain(named(state)).collect()
+}
+
+/// The address of the unit, or the name of its layer.
+fn named(state: &State) -> Option<String> {
+    let layer = state.unit().map(|unit| unit.layer);
+    match state.cursor.close {
+        true => state.address(),
+        false => Some(state.facts()?.layers[layer?].name.clone()),
+    }
 }
 
 /// As a shell needs it.

@@ -45,7 +45,8 @@ impl View for Explain {
         let names = layers.iter().map(|layer| facts.layers[*layer].name.clone()).collect();
         let current = state.layer().unwrap_or(0);
         let chosen = layers.iter().rposition(|layer| *layer <= current).unwrap_or(0);
-        Entries { title: "Grad-CAM by layer".to_owned(), names, chosen, sampled: false, of_pictures: false }
+        let notes = Vec::new();
+        Entries { title: "Grad-CAM by layer".to_owned(), names, notes, chosen, sampled: false, of_pictures: false }
     }
 
     fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {

@@ -81,7 +81,15 @@ impl View for Path {
         let Some(path) = state.path() else { return Entries::pictures(state) };
         let names = path.alphas.iter().map(|alpha| format!("α {alpha:.3}")).collect::<Vec<_>>();
         let chosen = state.step.min(names.len().saturating_sub(1));
-        Entries { title: "from baseline to picture".to_owned(), names, chosen, sampled: true, of_pictures: false }
+        let notes = Vec::new();
+        Entries {
+            title: "from baseline to picture".to_owned(),
+            names,
+            notes,
+            chosen,
+            sampled: true,
+            of_pictures: false,
+        }
     }
 
     fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {

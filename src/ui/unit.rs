@@ -1,0 +1,100 @@
+//! What the views of units have in common: address, panel, strip of layers. Must not know what a unit does.
+
+use ratatui::layout::Rect;
+
+use super::column::Column;
+use super::panes::{BESIDE, Pane};
+use super::view::Entries;
+use crate::app::state::State;
+use crate::jobs::subject::{Subject, Values};
+use crate::jobs::{Facts, Outcome};
+use crate::look::{Look, View};
+
+/// Rows of the panel that are text.
+const TEXT: u16 = 10;
+
+/// The unit's address, for the breadcrumb.
+pub fn crumbs(state: &State, view: &str) -> Vec<String> {
+    std::iter::once(view.to_owned()).chain(state.address()).collect()
+}
+
+/// Rooms of the text and of the unit's picture in the panel: one above the other, or side by side in a low one.
+fn rooms(inner: Rect) -> [Rect; 2] {
+    if inner.height <= TEXT {
+        let width = (inner.height * 2).min(inner.width / 2);
+        let text = Rect { width: inner.width - width - 1, ..inner };
+        return [text, Rect { x: text.right() + 1, width, ..inner }];
+    }
+    let text = Rect { height: TEXT, ..inner };
+    [text, Rect { y: text.bottom(), height: inner.height - TEXT, ..inner }]
+}
+
+/// The unit's picture in the panel.
+pub fn beside(inner: Rect, subject: Option<Subject>) -> Vec<Pane> {
+    vec![Pane { place: BESIDE, area: rooms(inner)[1], caption: String::new(), subject }]
+}
+
+/// Address and layer of the unit, at the top of the panel; what follows has the room beside its picture.
+pub fn heading(state: &State, facts: &Facts, column: &mut Column<'_>) {
+    column.left = rooms(column.left)[0];
+    let theme = column.theme;
+    if let Some((unit, address)) = state.unit().zip(state.address()) {
+        column.say(&address, theme.strong);
+        let layer = &facts.layers[unit.layer];
+        column.pair(
+            "layer",
+            &format!("{}, {} × {} × {}", layer.op, layer.channels, layer.height, layer.width),
+            theme.text,
+        );
+    }
+    if let Some(why) = state.refusal() {
+        column.say(why, theme.warn);
+    }
+}
+
+/// What is known of the layer's dead channels.
+pub fn dead(state: &State, column: &mut Column<'_>) {
+    let Some(unit) = state.unit() else { return };
+    let Some((dead, channels)) = state.tally.dead(unit.layer) else {
+        return column.pair("dead", "not known yet", column.theme.quiet);
+    };
+    let style = if dead > 0 { column.theme.warn } else { column.theme.text };
+    let own = if state.tally.is_dead(unit) == Some(true) { ", this one too" } else { "" };
+    column.pair("dead", &format!("{dead} of {channels}, {}{own}", over(state)), style);
+}
+
+/// Over how many pictures channels have been counted.
+fn over(state: &State) -> String {
+    match state.tally.pictures() {
+        1 => "over 1 picture".to_owned(),
+        count => format!("over {count} pictures"),
+    }
+}
+
+/// The layers with their share of dead channels.
+pub fn strip(state: &State, layers: &[usize]) -> Entries {
+    let Some((facts, unit)) = state.facts().zip(state.unit()) else { return Entries::pictures(state) };
+    let names = layers.iter().map(|layer| facts.layers[*layer].name.clone()).collect();
+    let note = |layer: &usize| {
+        let dead = state.tally.dead(*layer);
+        dead.map_or_else(String::new, |(dead, of)| format!("{:.0} % dead", dead as f64 / of.max(1) as f64 * 100.0))
+    };
+    let title = match state.tally.pictures() {
+        0 => "layers".to_owned(),
+        _ => format!("layers, dead channels {}", over(state)),
+    };
+    let chosen = layers.iter().rposition(|layer| *layer <= unit.layer).unwrap_or(0);
+    let notes = layers.iter().map(note).collect();
+    Entries { title, names, notes, chosen, sampled: false, of_pictures: false }
+}
+
+/// Where a layer is busy, over the picture.
+pub fn thumbnail(state: &State, layer: usize) -> Option<Subject> {
+    match state.cache.get(&state.census_question())? {
+        Outcome::Census { busy, .. } => {
+            let look = Look { view: View::Overlay, ..state.look };
+            Some(Subject::Map(state.seen()?, Values::Layer(busy, layer), look))
+        }
+        _ => None,
+    }
+}
