@@ -30,6 +30,7 @@ mod explain;
 mod features;
 mod files;
 mod filters;
+mod index;
 mod inline;
 mod interrupt;
 mod layers;
@@ -45,6 +46,7 @@ mod sections;
 mod settings;
 mod sheet;
 mod task;
+mod top;
 mod ui;
 pub mod unit;
 
@@ -73,6 +75,8 @@ enum Command {
     Layers(layers::Layers),
     Filters(filters::Filters),
     Features(Box<features::Features>),
+    Index(Box<index::Index>),
+    Top(Box<top::Top>),
     Models(models::Models),
     Runtime(runtime::Runtime),
     Doctor(doctor::Doctor),
@@ -239,6 +243,8 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
         Command::Layers(args) => layers::run(&args, &context),
         Command::Filters(args) => filters::run(&args, &context),
         Command::Features(args) => features::run(&args, &context),
+        Command::Index(args) => index::run(&args, &context),
+        Command::Top(args) => top::run(&args, &context),
         Command::Models(args) => models::run(&args),
         Command::Runtime(args) => runtime::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),

@@ -6,3 +6,4 @@ pub mod convolution;
 pub mod feature_maps;
 pub mod filters;
 pub mod maximization;
+pub mod prototypes;

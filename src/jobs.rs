@@ -21,6 +21,7 @@ use crate::network::Prediction;
 use crate::network::prediction;
 
 pub mod cache;
+pub mod examples;
 pub mod explainer;
 mod inside;
 pub mod painter;

@@ -17,6 +17,7 @@ pub mod near;
 pub mod output;
 pub mod picture;
 pub mod preprocess;
+pub mod receptive;
 pub mod scale;
 pub mod settings;
 pub mod source;

@@ -23,18 +23,22 @@ use crate::onnx::{Graph, Model};
 
 mod batch;
 mod branches;
+pub mod digest;
 mod error;
 pub mod observe;
 mod open;
 pub mod prediction;
 mod pullback;
+mod scores;
 mod sessions;
 mod tail;
 mod values;
 
+pub use digest::Digest;
 pub use error::NetworkError;
 pub use prediction::Prediction;
 pub use pullback::LayerGradients;
+pub use scores::{Peak, Scores};
 pub use tail::Tail;
 
 use pullback::PullbackSessions;

@@ -106,6 +106,17 @@ impl Picture {
         decode(reader).map(|image| Self::from_image(name, image)).map_err(|error| named(error, path))
     }
 
+    /// As [`Picture::open`], for a file that has been read already.
+    pub fn from_content(path: &Path, content: &[u8]) -> Result<Self, PictureError> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        if content.starts_with(array::MAGIC) {
+            return array::read(path, name, content);
+        }
+        let failed = |source| PictureError::Read { path: path.to_owned(), source };
+        let reader = ImageReader::new(std::io::Cursor::new(content)).with_guessed_format().map_err(failed)?;
+        decode(reader).map(|image| Self::from_image(name, image)).map_err(|error| named(error, path))
+    }
+
     /// An opaque picture.
     pub fn opaque(name: impl Into<String>, rgb: RgbImage) -> Self {
         Self { name: name.into(), rgb, beyond: None }

@@ -113,24 +113,44 @@ impl Preprocess {
 
     /// Scales, crops and normalises a picture; an array is the input already.
     pub fn prepare(&self, picture: &Picture) -> Result<Prepared, PreprocessError> {
-        let rgb = &picture.rgb;
-        let (width, height) = rgb.dimensions();
-        if width == 0 || height == 0 {
-            return Err(PreprocessError::Empty { name: picture.name.clone() });
-        }
+        let (window, input) = self.seen_and_input(picture)?;
         let failed = |reason| PreprocessError::Scale { name: picture.name.clone(), reason };
-        let (window, input) = match &picture.beyond {
-            Some(Beyond::Array(array)) => (Window::whole([width, height]), self.checked(&picture.name, array)?),
-            beyond => {
-                let window = self.window(width, height);
-                (window, self.input(picture, beyond.as_ref(), &window)?)
-            }
-        };
-        let view = view(rgb).map_err(failed)?;
+        let view = view(&picture.rgb).map_err(failed)?;
         let [x, w] = window.source(0, f64::from(view.width())).map(|length| length as f32);
         let [y, h] = window.source(1, f64::from(view.height())).map(|length| length as f32);
         let region = Rect { x, y, width: w, height: h };
         Ok(Prepared { input, view, region })
+    }
+
+    /// What the network is fed of a picture, `[C, H, W]`: [`Prepared::input`] alone.
+    pub fn tensor(&self, picture: &Picture) -> Result<Array3<f32>, PreprocessError> {
+        self.seen_and_input(picture).map(|(_, input)| input)
+    }
+
+    /// The part of a picture that the input shows, in the picture's own pixels.
+    pub fn region(&self, picture: &Picture) -> Rect {
+        let (width, height) = picture.rgb.dimensions();
+        let window = match &picture.beyond {
+            Some(Beyond::Array(_)) => Window::whole([width, height]),
+            _ => self.window(width, height),
+        };
+        let [x, w] = window.source(0, f64::from(width)).map(|length| length as f32);
+        let [y, h] = window.source(1, f64::from(height)).map(|length| length as f32);
+        Rect { x, y, width: w, height: h }
+    }
+
+    fn seen_and_input(&self, picture: &Picture) -> Result<(Window, Array3<f32>), PreprocessError> {
+        let (width, height) = picture.rgb.dimensions();
+        if width == 0 || height == 0 {
+            return Err(PreprocessError::Empty { name: picture.name.clone() });
+        }
+        match &picture.beyond {
+            Some(Beyond::Array(array)) => Ok((Window::whole([width, height]), self.checked(&picture.name, array)?)),
+            beyond => {
+                let window = self.window(width, height);
+                Ok((window, self.input(picture, beyond.as_ref(), &window)?))
+            }
+        }
     }
 
     /// The input that a picture becomes.
@@ -209,16 +229,30 @@ impl Preprocess {
     }
 
     fn normalise<P: Scalable>(&self, pixels: &ImageBuffer<P, Vec<u8>>) -> Array3<f32> {
-        let tables: Vec<[f32; 2]> = (0..self.0.channels.count()).map(|channel| self.moments(channel)).collect();
-        let scale = self.0.scale as f32;
-        let each = usize::from(P::CHANNEL_COUNT);
-        let (raw, width) = (pixels.as_raw(), pixels.width() as usize);
-        Array3::from_shape_fn(self.shape(), |(channel, y, x)| {
-            let at = (y * width + x) * each;
-            let value = raw.get(at..at + each).map_or(0.0, |pixel| self.level(pixel, channel));
-            let [mean, std] = tables[channel];
-            (value * scale - mean) / std
-        })
+        let (scale, each, count) = (self.0.scale as f32, usize::from(P::CHANNEL_COUNT), self.0.channels.count());
+        let mut values = Vec::with_capacity(count * pixels.len() / each.max(1));
+        for channel in 0..count {
+            let [mean, std] = self.moments(channel);
+            let normalised = |level: f32| (level * scale - mean) / std;
+            let pixels = pixels.as_raw().chunks_exact(each);
+            // Where a channel holds the levels of one colour, there are no more than 256 values.
+            let colour = match self.0.channels {
+                Channels::Rgb | Channels::Rgba => Some(channel),
+                Channels::Bgr => Some(2 - channel.min(2)),
+                Channels::Grey | Channels::Other(_) => None,
+            };
+            match colour.filter(|colour| *colour < each) {
+                Some(colour) => {
+                    let table: [f32; 256] = std::array::from_fn(|level| normalised(level as f32));
+                    values.extend(pixels.map(|pixel| table[usize::from(pixel[colour])]));
+                }
+                None => values.extend(pixels.map(|pixel| normalised(self.level(pixel, channel)))),
+            }
+        }
+        // A picture of another size than the input, which scaling does not make, would be filled up with zeros.
+        let [_, height, width] = self.shape();
+        values.resize(count * height * width, 0.0);
+        Array3::from_shape_vec((count, height, width), values).unwrap_or_default()
     }
 
     /// What a channel holds of a pixel, RGB or RGBA, before scaling: 0..255. Without opacity it is opaque; a channel that

@@ -1,0 +1,152 @@
+//! The top pictures of a unit as tiles: whole with what the unit saw framed, or that part alone.
+//!
+//! Owns opening and cutting. Must not know where tiles lie on a screen or in a file.
+
+use image::imageops::{self, FilterType};
+use image::{Rgb, RgbImage};
+
+use crate::choice::choice;
+use crate::index::examples::Example;
+use crate::model::preprocess::Rect;
+use crate::paint::mosaic::Grid;
+
+choice! {
+    /// What a tile shows.
+    #[derive(Default)]
+    pub enum Show {
+        /// What the unit saw where its map is highest: the receptive field.
+        Crop = "crop",
+        /// The whole picture, that part framed.
+        #[default]
+        Picture = "picture",
+    }
+}
+
+/// Around what a tile does not fill.
+const GROUND: Rgb<u8> = Rgb([24; 3]);
+
+/// Of the frame, and of what is around it.
+const FRAME: [Rgb<u8>; 2] = [Rgb([255, 255, 255]), Rgb([0, 0, 0])];
+
+/// A tile of `side` × `side` pixels; one without anything on it where the picture is gone.
+pub fn tile(example: &Example, show: Show, side: u32) -> RgbImage {
+    let mut tile = RgbImage::from_pixel(side, side, GROUND);
+    let Some(picture) = example.open() else { return tile };
+    let Rect { x, y, width, height } = example.crop;
+    let rgb = picture.rgb;
+    let (part, frame) = match show {
+        Show::Picture => (rgb, Some(example.crop)),
+        Show::Crop => {
+            let (left, top) = (x.floor() as u32, y.floor() as u32);
+            let whole = |start: f32, length: f32| ((start + length).ceil() - start.floor()).max(1.0) as u32;
+            (imageops::crop_imm(&rgb, left, top, whole(x, width), whole(y, height)).to_image(), None)
+        }
+    };
+    let (wide, high) = part.dimensions();
+    if wide == 0 || high == 0 {
+        return tile;
+    }
+    let scale = side as f32 / wide.max(high) as f32;
+    let scaled = |length: f32| ((length * scale).round() as u32).clamp(1, side);
+    let size = (scaled(wide as f32), scaled(high as f32));
+    let part = match scale < 1.0 {
+        true => imageops::thumbnail(&part, size.0, size.1),
+        false => imageops::resize(&part, size.0, size.1, FilterType::Triangle),
+    };
+    let (left, top) = ((side - size.0) / 2, (side - size.1) / 2);
+    imageops::replace(&mut tile, &part, i64::from(left), i64::from(top));
+    // A frame around nearly everything says nothing.
+    if frame.is_some() && (width < 0.9 * wide as f32 || height < 0.9 * high as f32) {
+        let edge = |at: f32, from: u32| from as i64 + (at * scale).round() as i64;
+        let corners = (edge(x, left), edge(y, top), edge(x + width, left) - 1, edge(y + height, top) - 1);
+        outline(&mut tile, corners, FRAME[0]);
+        let (l, t, r, b) = corners;
+        outline(&mut tile, (l - 1, t - 1, r + 1, b + 1), FRAME[1]);
+    }
+    tile
+}
+
+fn outline(tile: &mut RgbImage, (left, top, right, bottom): (i64, i64, i64, i64), colour: Rgb<u8>) {
+    let mut dot = |x: i64, y: i64| {
+        if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
+            && let Some(pixel) = tile.get_pixel_mut_checked(x, y)
+        {
+            *pixel = colour;
+        }
+    };
+    (left..=right).for_each(|x| [top, bottom].into_iter().for_each(|y| dot(x, y)));
+    (top..=bottom).for_each(|y| [left, right].into_iter().for_each(|x| dot(x, y)));
+}
+
+/// The tiles in one picture for a file: about square, or a row for each group where pictures are grouped.
+pub fn sheet(examples: &[Example], groups: Option<&[Option<usize>]>, show: Show, side: u32) -> RgbImage {
+    let gap = side / 20 + 1;
+    let tiles = |of: &[&Example]| of.iter().map(|example| tile(example, show, side)).collect::<Vec<_>>();
+    let Some(groups) = groups else {
+        let all: Vec<&Example> = examples.iter().collect();
+        return Grid::square(all.len(), (side, side), gap).paint(tiles(&all).into_iter());
+    };
+    let rows: Vec<RgbImage> = grouped(groups)
+        .into_iter()
+        .map(|row| {
+            let of: Vec<&Example> = row.iter().filter_map(|at| examples.get(*at)).collect();
+            Grid { columns: of.len().max(1), tile: (side, side), gap }.paint(tiles(&of).into_iter())
+        })
+        .collect();
+    let width = rows.iter().map(RgbImage::width).max().unwrap_or(1);
+    let height = rows.iter().map(|row| row.height() + 3 * gap).sum::<u32>().saturating_sub(3 * gap).max(1);
+    let (mut sheet, mut y) = (RgbImage::new(width, height), 0);
+    for row in &rows {
+        imageops::replace(&mut sheet, row, 0, i64::from(y));
+        y += row.height() + 3 * gap;
+    }
+    sheet
+}
+
+/// Places of the pictures of each group, the first group first; those of no group at the end.
+pub fn grouped(groups: &[Option<usize>]) -> Vec<Vec<usize>> {
+    let count = groups.iter().flatten().max().map_or(0, |last| last + 1);
+    let of = |group: Option<usize>| -> Vec<usize> {
+        groups.iter().enumerate().filter(|(_, each)| **each == group).map(|(at, _)| at).collect()
+    };
+    let all = (0..count).map(|group| of(Some(group))).chain([of(None)]);
+    all.filter(|group| !group.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::key::{hex, of_picture};
+
+    fn example(folder: &std::path::Path) -> Example {
+        let file = folder.join("a.png");
+        // Left half red, right half blue.
+        let rgb = RgbImage::from_fn(40, 20, |x, _| if x < 20 { Rgb([200, 0, 0]) } else { Rgb([0, 0, 200]) });
+        rgb.save(&file).unwrap();
+        let sha256 = hex(&of_picture(&std::fs::read(&file).unwrap()));
+        let crop = Rect { x: 24.0, y: 4.0, width: 8.0, height: 8.0 };
+        Example { score: 1.0, position: (0, 0), file, sha256, size: (40, 20), crop }
+    }
+
+    #[test]
+    fn a_tile_is_the_picture_framed_or_what_was_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let example = example(folder.path());
+        let crop = tile(&example, Show::Crop, 16);
+        assert!(crop.pixels().all(|pixel| *pixel == Rgb([0, 0, 200])));
+        let picture = tile(&example, Show::Picture, 40);
+        assert_eq!((picture.get_pixel(5, 20).0, picture.get_pixel(0, 0).0), ([200, 0, 0], GROUND.0));
+        assert_eq!(picture.get_pixel(24, 14), &FRAME[0], "the frame's corner, ten pixels of margin above");
+        std::fs::write(&example.file, "another").unwrap();
+        assert!(tile(&example, Show::Picture, 8).pixels().all(|pixel| *pixel == GROUND));
+    }
+
+    #[test]
+    fn groups_are_rows() {
+        assert_eq!(grouped(&[Some(1), Some(0), None, Some(1)]), [vec![1], vec![0, 3], vec![2]]);
+        let folder = tempfile::tempdir().unwrap();
+        let examples = vec![example(folder.path()); 3];
+        let sheet = sheet(&examples, Some(&[Some(0), Some(1), Some(0)]), Show::Crop, 20);
+        assert_eq!(sheet.dimensions(), (42, 46));
+    }
+}

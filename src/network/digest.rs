@@ -1,0 +1,173 @@
+//! Every layer's feature maps in a few numbers a channel, in one run: average, highest value of each row, highest value
+//! of each column.
+//!
+//! The maps are reduced inside the graph, so that they never leave the runtime: by GlobalAveragePool and MaxPool, which
+//! the runtime computes in its blocked layout of convolutions (ReduceMax and ArgMax would have every map laid out anew).
+//! Rows and columns together tell where a map is highest. The reductions are listed from the last layer to the first,
+//! because the runtime begins with the last node that nothing else needs: each map is then reduced while it is still in the
+//! cache, and freed.
+//!
+//! Must not know what the numbers are kept for.
+
+use std::sync::Arc;
+
+use ndarray::{Array4, ArrayD, Axis};
+
+use super::{Network, NetworkError, Scores, batch};
+use crate::engine::{Cancel, Effort, Engine, Session};
+use crate::onnx::build::{Attr, GraphBuilder};
+use crate::onnx::{Model, surgery, tap};
+
+/// A session that digests pictures.
+pub struct Digest {
+    session: Box<dyn Session>,
+    input: String,
+    /// For each layer, the outputs with averages, rows and columns.
+    outputs: Vec<[String; 3]>,
+    part: Option<usize>,
+}
+
+/// Gives whole feature maps of any layer, in a session that is made when it is first needed.
+pub struct Maps {
+    engine: Arc<dyn Engine>,
+    model: Model,
+    session: Option<Box<dyn Session>>,
+    input: String,
+    tensors: Vec<String>,
+    part: Option<usize>,
+}
+
+impl Network {
+    /// A session on `engine` that digests every layer.
+    pub fn digest(&self, engine: &dyn Engine) -> Result<Digest, NetworkError> {
+        let mut builder = GraphBuilder::beside(self.graph(), "lensor/digest/");
+        let mut outputs = Vec::with_capacity(self.layers.len());
+        for layer in self.layers.iter().rev() {
+            let maps = layer.tensor.as_str();
+            let mut highest = |[height, width]: [usize; 2]| {
+                let kernel = Attr::Ints(&[height as i64, width as i64]);
+                let highest = builder.node("MaxPool", &[maps], &[("kernel_shape", kernel)]);
+                builder.node("Flatten", &[&highest], &[("axis", Attr::Int(1))])
+            };
+            let (columns, rows) = (highest([layer.height, 1]), highest([1, layer.width]));
+            let average = builder.node("GlobalAveragePool", &[maps], &[]);
+            let average = builder.node("Flatten", &[&average], &[("axis", Attr::Int(1))]);
+            outputs.push([average, rows, columns]);
+        }
+        outputs.reverse();
+        let extended = Model::from_bytes(self.model.extended(builder.finish()), self.model.folder().map(Into::into))?;
+        let ends: Vec<&str> = outputs.iter().flatten().map(String::as_str).collect();
+        let cut = surgery::cut(&extended, &ends)?;
+        let session = engine.load(cut.bytes(), self.model.folder(), Effort::Full)?;
+        Ok(Digest { session, input: self.input.name.clone(), outputs, part: self.part })
+    }
+
+    /// What gives the feature maps of any layer on `engine`, computed as [`Network::digest`] computes them.
+    pub fn maps(&self, engine: Arc<dyn Engine>) -> Maps {
+        Maps {
+            engine,
+            model: self.model.clone(),
+            session: None,
+            input: self.input.name.clone(),
+            tensors: self.layers.iter().map(|layer| layer.tensor.clone()).collect(),
+            part: self.part,
+        }
+    }
+}
+
+impl Digest {
+    /// Digests a batch `[batch, C, H, W]` of prepared pictures: the scores of each picture for each layer.
+    pub fn run(&mut self, x: &Array4<f32>, cancel: &Cancel) -> Result<Vec<Vec<Scores>>, NetworkError> {
+        let wanted: Vec<&str> = self.outputs.iter().flatten().map(String::as_str).collect();
+        let (session, input) = (&mut self.session, &self.input);
+        let values = batch::run(&mut self.part, x, |part, _| session.run(&[(input, part)], &wanted, cancel))?;
+        let row = |value: &ArrayD<f32>, picture: usize| value.index_axis(Axis(0), picture).iter().copied().collect();
+        let scores = |picture: usize| {
+            let layers = values.chunks(3).filter_map(|layer| match layer {
+                [means, rows, columns] => {
+                    Some(Scores::new(row(means, picture), row(rows, picture), row(columns, picture)))
+                }
+                _ => None,
+            });
+            layers.collect()
+        };
+        Ok((0..x.len_of(Axis(0))).map(scores).collect())
+    }
+}
+
+impl Maps {
+    /// The feature maps `[batch, channels, height, width]` of some layers for a batch of prepared pictures.
+    pub fn run(
+        &mut self,
+        x: &Array4<f32>,
+        layers: &[usize],
+        cancel: &Cancel,
+    ) -> Result<Vec<Array4<f32>>, NetworkError> {
+        let wanted: Vec<&str> = layers.iter().filter_map(|layer| Some(self.tensors.get(*layer)?.as_str())).collect();
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => {
+                let names: Vec<&str> = self.tensors.iter().map(String::as_str).collect();
+                let exposed = tap::expose(&self.model, &names);
+                none.insert(self.engine.load(&exposed, self.model.folder(), Effort::Full)?)
+            }
+        };
+        let input = &self.input;
+        let values = batch::run(&mut self.part, x, |part, _| session.run(&[(input, part)], &wanted, cancel))?;
+        values.into_iter().map(batch::maps).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::s;
+
+    use super::super::Peak;
+    use super::*;
+    use crate::fixtures::{engine, sine, tiny_a};
+    use crate::interpretation::feature_maps::FeatureMaps;
+    use crate::model::settings::Overrides;
+    use crate::model::source::Opened;
+
+    fn network() -> Network {
+        let model = Model::from_bytes(tiny_a(), None).unwrap();
+        Network::load(Opened { name: "tiny".to_owned(), model, card: None }, engine(), &Overrides::default()).unwrap()
+    }
+
+    #[test]
+    fn a_digest_says_what_the_maps_say() {
+        let mut network = network();
+        let x = sine((3, 3, 16, 16), [1.0, 0.37, 0.2]);
+        let scores = network.digest(&*engine()).unwrap().run(&x, &Cancel::new()).unwrap();
+        let forward = network.forward(&x, &[0, 1, 2], &Cancel::new()).unwrap();
+        let whole = network.maps(engine()).run(&x, &[0, 2], &Cancel::new()).unwrap();
+        assert_eq!((scores.len(), scores[0].len(), whole.len()), (3, 3, 2));
+        for (layer, maps) in forward.activations.iter().enumerate() {
+            for (picture, scores) in scores.iter().enumerate() {
+                let maps = FeatureMaps::new(maps.index_axis(Axis(0), picture).to_owned());
+                for (channel, (figures, (mean, max))) in maps.figures.iter().zip(scores[layer].pairs()).enumerate() {
+                    approx::assert_abs_diff_eq!(mean, figures.mean, epsilon = 1e-6);
+                    approx::assert_abs_diff_eq!(max, figures.max, epsilon = 1e-6);
+                    let (row, column) = figures.position;
+                    if !figures.is_silent() {
+                        assert_eq!(scores[layer].peak(channel), Peak::At(row as u32, column as u32));
+                    }
+                }
+            }
+        }
+        let highest = whole[1].slice(s![0, 3, .., ..]).iter().copied().fold(f32::MIN, f32::max);
+        assert_eq!(scores[0][2].pairs().nth(3).unwrap().1, highest, "the very same bits");
+    }
+
+    #[test]
+    fn a_picture_has_the_same_scores_in_any_company() {
+        let network = network();
+        let x = sine((5, 3, 16, 16), [1.0, 0.37, 0.2]);
+        let mut digest = network.digest(&*engine()).unwrap();
+        let together = digest.run(&x, &Cancel::new()).unwrap();
+        for (picture, scores) in together.iter().enumerate() {
+            let alone = x.slice(s![picture..picture + 1, .., .., ..]).to_owned();
+            assert_eq!(&digest.run(&alone, &Cancel::new()).unwrap()[0], scores);
+        }
+    }
+}

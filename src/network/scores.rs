@@ -1,0 +1,93 @@
+//! What is kept of a picture's feature maps: a few numbers a channel.
+//!
+//! Owns reading them. Must not know what they are kept for.
+
+/// A picture's figures for the channels of one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// `[channels]`: the average of each feature map.
+    means: Vec<f32>,
+    /// `[channels]`: the highest value of each.
+    maxima: Vec<f32>,
+    /// `[channels, height]`: the highest value in each row of each.
+    rows: Vec<f32>,
+    /// `[channels, width]`: the highest value in each column of each.
+    columns: Vec<f32>,
+}
+
+/// Where a feature map is highest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peak {
+    /// Row and column of the highest value, the first of equals.
+    At(u32, u32),
+    /// Several rows and several columns reach it: only the map itself tells which is first.
+    Unclear,
+}
+
+impl Scores {
+    /// The scores of `[channels]` averages, and the highest values in the `[channels, height]` rows and the `[channels,
+    /// width]` columns of the maps.
+    pub fn new(means: Vec<f32>, rows: Vec<f32>, columns: Vec<f32>) -> Self {
+        let count = means.len();
+        let maxima = (0..count).map(|channel| highest(part(&rows, channel, count))).collect();
+        Self { means, maxima, rows, columns }
+    }
+
+    /// Average and highest value of each channel's map.
+    pub fn pairs(&self) -> impl Iterator<Item = (f32, f32)> + '_ {
+        self.means.iter().copied().zip(self.maxima.iter().copied())
+    }
+
+    /// Where a channel's map is highest.
+    pub fn peak(&self, channel: usize) -> Peak {
+        let count = self.means.len();
+        let highest = self.maxima.get(channel).copied().unwrap_or_default();
+        if highest == 0.0 && self.means.get(channel) == Some(&0.0) {
+            // All of it is zero, as maps after a ReLU often are.
+            return Peak::At(0, 0);
+        }
+        let reach = |values: &[f32]| {
+            let mut reached = values.iter().enumerate().filter(|(_, value)| **value == highest);
+            let first = reached.next().map_or(0, |(at, _)| at as u32);
+            (first, reached.next().is_some())
+        };
+        let (row, rows) = reach(part(&self.rows, channel, count));
+        let (column, columns) = reach(part(&self.columns, channel, count));
+        if rows && columns { Peak::Unclear } else { Peak::At(row, column) }
+    }
+}
+
+/// The highest of some values, several at a time so that the processor's vectors are used.
+fn highest(values: &[f32]) -> f32 {
+    let higher = |a: f32, b: f32| if b > a { b } else { a };
+    let (chunks, rest) = values.as_chunks::<16>();
+    let mut best = [f32::NEG_INFINITY; 16];
+    for chunk in chunks {
+        best.iter_mut().zip(chunk).for_each(|(best, value)| *best = higher(*best, *value));
+    }
+    best.iter().chain(rest).copied().fold(f32::NEG_INFINITY, higher)
+}
+
+/// The values of one channel where each has as many.
+fn part(values: &[f32], channel: usize, channels: usize) -> &[f32] {
+    let each = values.len() / channels.max(1);
+    values.get(channel * each..(channel + 1) * each).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_is_read_off_rows_and_columns_unless_both_are_tied() {
+        // Maps of 2 × 3: one peak; two in a row; two in a column; two on a diagonal.
+        let rows = vec![1.0, 5.0, 5.0, 2.0, 5.0, 5.0, 5.0, 5.0];
+        let columns = vec![0.0, 5.0, 1.0, 5.0, 1.0, 5.0, 5.0, 0.0, 0.0, 0.0, 5.0, 5.0];
+        let scores = Scores::new(vec![0.5; 4], rows, columns);
+        let peaks: Vec<Peak> = (0..4).map(|channel| scores.peak(channel)).collect();
+        assert_eq!(peaks, [Peak::At(1, 1), Peak::At(0, 0), Peak::At(0, 0), Peak::Unclear]);
+        assert_eq!(scores.pairs().nth(1), Some((0.5, 5.0)));
+        let long: Vec<f32> = (0..50).map(|at| (at as f32 * 0.7).sin()).collect();
+        assert_eq!(highest(&long), long.iter().copied().fold(f32::MIN, f32::max));
+    }
+}
