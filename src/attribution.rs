@@ -106,12 +106,11 @@ impl AlphaPath {
     }
 }
 
-/// Memory that the feature maps of one run may take, in bytes.
-const BATCH_MEMORY: usize = 256 << 20;
+/// Default of [`Parameters::memory`]: 1 GiB.
+pub const MEMORY: usize = 1 << 30;
 
-/// Largest batch: beyond it the runtime gains nothing (on one core a step of ResNet-18 takes 43 to 46 ms at batch 2, 4, 8
-/// and 16 alike), sums stream more slowly and a cancel is felt later.
-const LARGEST_BATCH: usize = 4;
+/// Largest batch: beyond it the runtime gains nothing, sums stream more slowly and a cancel is felt later.
+const LARGEST_BATCH: usize = 8;
 
 /// What a method can be told. Each method reads what concerns it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -126,14 +125,19 @@ pub struct Parameters {
     pub seed: u64,
     /// CAM: a ReLU on each term, Σ_k max(0, w_k A^k), as the lecture's code has it, instead of Σ_k w_k A^k.
     pub cam_relu: bool,
-    /// Pictures a run; by default as many as fit a modest share of memory.
+    /// Integrated Gradients: whether the gradient of every step is kept, to be looked at ([`Attribution::path`]). It takes
+    /// less time, and no more memory for more steps, if not.
+    pub path: bool,
+    /// Pictures a run; by default as many as fit into `memory`.
     pub batch: Option<usize>,
+    /// Memory that the feature maps of one run, and what is kept of a path, may take, in bytes.
+    pub memory: usize,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
         let (quadrature, baseline) = (Quadrature::GaussLegendre, Baseline::default());
-        Self { steps: 50, quadrature, baseline, seed: 0, cam_relu: false, batch: None }
+        Self { steps: 50, quadrature, baseline, seed: 0, cam_relu: false, path: true, batch: None, memory: MEMORY }
     }
 }
 
@@ -171,7 +175,7 @@ pub struct Attribution {
     pub straight_through: bool,
     /// Whether it adds up; path methods only.
     pub completeness: Option<Completeness>,
-    /// What was seen on the way; path methods only.
+    /// What was seen on the way; path methods only, where [`Parameters::path`] asks for it.
     pub path: Option<AlphaPath>,
     /// Steps done: fewer than `total` where it was cancelled, and the attribution is then a part of the whole.
     pub done: usize,
@@ -242,7 +246,10 @@ pub enum AttributionError {
     )]
     NoLayer,
     /// A number of steps that makes no sense, or that would fill the memory.
-    #[error("{steps} steps are not possible here: give 1 to {most}")]
+    #[error(
+        "{steps} steps are not possible here: give 1 to {most}, or, to keep the gradients of more of them, more memory \
+         (--memory)"
+    )]
     Steps {
         /// Steps asked for.
         steps: usize,
@@ -314,12 +321,12 @@ pub fn explain_all(
     Ok(answers)
 }
 
-/// How many pictures or steps to run at once: what the parameters say, or as many as fit a modest share of memory.
+/// How many pictures or steps to run at once: what the parameters say, or as many as fit the memory that they allow.
 pub fn batch(network: &Network, parameters: &Parameters) -> usize {
     let floats: usize = network.layers().iter().map(|layer| layer.channels * layer.height * layer.width).sum();
     // Every feature map is kept with its gradient until the backward pass has used it.
     let one = 2 * size_of::<f32>() * floats.max(1);
-    parameters.batch.unwrap_or((BATCH_MEMORY / one).min(LARGEST_BATCH)).max(1)
+    parameters.batch.unwrap_or((parameters.memory / one).min(LARGEST_BATCH)).max(1)
 }
 
 /// The pictures of several questions, `[questions, C, H, W]`.

@@ -13,10 +13,12 @@ use crate::onnx::{Model, OnnxError, surgery};
 
 mod backward;
 mod formula;
+mod phases;
 mod policy;
 mod pullback;
 mod rules;
 mod seed;
+mod sums;
 
 use backward::Backward;
 pub use backward::without_rule;
@@ -52,6 +54,9 @@ pub struct Request<'a> {
     pub taps: &'a [&'a str],
     /// How non-linearities pass the gradient.
     pub policy: Policy,
+    /// Whether the gradients are summed over the pictures of a batch, which saves much of the way to the input. The seeds
+    /// weigh the pictures.
+    pub sum: bool,
 }
 
 /// A model that computes gradients beside its forward pass.
@@ -63,12 +68,15 @@ pub struct GradientModel {
     pub seed_logit: String,
     /// Input `[batch, classes]`: weight of each probability in the score.
     pub seed_probability: String,
-    /// Outputs with the gradients, in the order of [`Request::wrt`], each shaped as its tensor.
+    /// Outputs with the gradients, in the order of [`Request::wrt`], each shaped as its tensor (for a batch of one where
+    /// they are summed).
     pub gradients: Vec<String>,
     /// Output with the logits, as the model has them.
     pub logits: String,
     /// Outputs with the tapped tensors, in the order of [`Request::taps`].
     pub taps: Vec<String>,
+    /// How many nodes at the beginning are the forward pass.
+    pub forward_nodes: usize,
     /// Whether the gradient passes through quantisation as if it were not there (the straight-through estimate).
     pub straight_through: bool,
 }
@@ -138,6 +146,9 @@ pub fn differentiate(
     let model =
         &surgery::raise_opset(model, OLDEST_OPSET, &|tensor| observations.get(tensor).map(|o| o.shape.clone()))?;
     let mut backward = Backward::new(model, observations, request.logits, request.wrt, request.policy)?;
+    if request.sum {
+        backward.sum_pictures();
+    }
     let seeds = seed::plant(&mut backward, request.logits, request.activation)?;
     backward.walk()?;
     let gradients = backward.expose_gradients(request.wrt)?;
@@ -151,6 +162,7 @@ pub fn differentiate(
         gradients,
         logits: request.logits.to_owned(),
         taps,
+        forward_nodes: model.graph().nodes.len(),
         straight_through,
     })
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::config::paths;
 use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
 use crate::engine::{self, Cancel, Engine, OpenError};
@@ -169,7 +170,9 @@ impl Context {
         let opened = source.open()?;
         let mut progress = Progress::new();
         let engine = self.engine(&mut |text, done| progress.report(text, done))?;
-        Ok(Network::load(opened, engine, &overrides)?)
+        let mut network = Network::load(opened, engine, &overrides)?;
+        network.remember_in(paths::cache());
+        Ok(network)
     }
 }
 

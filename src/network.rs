@@ -3,12 +3,13 @@
 //! Owns the engine, the model and the sessions that questions need, made when they are first needed and kept. Must not
 //! know what the answers are used for.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
-use crate::autodiff::Observations;
+use crate::autodiff::{Observations, Policy, Request};
 use crate::engine::{Cancel, Engine, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::Head;
@@ -25,12 +26,15 @@ mod batch;
 mod branches;
 pub mod digest;
 mod error;
+mod halves;
+mod memo;
 pub mod observe;
 mod open;
 pub mod prediction;
 mod pullback;
 mod scores;
 mod sessions;
+mod sum;
 mod tail;
 mod values;
 
@@ -39,8 +43,10 @@ pub use error::NetworkError;
 pub use prediction::Prediction;
 pub use pullback::LayerGradients;
 pub use scores::{Peak, Scores};
+pub use sum::GradientSum;
 pub use tail::Tail;
 
+use halves::Halves;
 use pullback::PullbackSessions;
 use sessions::GradientSessions;
 use values::ValueSessions;
@@ -93,9 +99,12 @@ pub struct Network {
     head: Head,
     forward: Box<dyn Session>,
     gradients: GradientSessions,
+    halves: Halves,
     pullbacks: PullbackSessions,
     values: ValueSessions,
     observations: Option<Observations>,
+    /// Where it is kept what a first look shows.
+    memory: Option<PathBuf>,
     /// How many pictures a run takes where it cannot take any number.
     part: Option<usize>,
 }
@@ -206,6 +215,11 @@ impl Network {
         if none { Err(NetworkError::NoProbability) } else { Ok(()) }
     }
 
+    /// Keeps what a first look at the model shows in this folder, so that a second start is quicker.
+    pub fn remember_in(&mut self, folder: Option<PathBuf>) {
+        self.memory = folder;
+    }
+
     /// Runs a batch `[batch, C, H, W]` of prepared pictures and keeps the feature maps of some layers.
     pub fn forward(&mut self, x: &Array4<f32>, layers: &[usize], cancel: &Cancel) -> Result<Forward, NetworkError> {
         self.check(x)?;
@@ -238,8 +252,9 @@ impl Network {
             At::Input => (vec![self.input.name.as_str()], Vec::new()),
             At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
         };
-        let scores = (self.logits.as_str(), self.activation);
-        let session = self.gradients.get(&self.model, &*self.engine, observations, scores, &wrt, &taps)?;
+        let (logits, activation, policy) = (self.logits.as_str(), self.activation, Policy::Gradient);
+        let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false };
+        let session = self.gradients.get(&self.model, &*self.engine, observations, &request)?;
         let straight_through = session.straight_through;
         let run =
             |part: &Value, rows: &[usize]| session.run((&self.input.name, part), &seeds, rows, &wrt, &taps, cancel);
@@ -262,7 +277,18 @@ impl Network {
         if self.observations.is_none() {
             let [channels, height, width] = self.preprocess.shape();
             let shape = [self.part.unwrap_or(1), channels, height, width];
-            self.observations = Some(observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?);
+            let memory = self.memory.as_deref();
+            let file = memory.and_then(|folder| memo::file(folder, &self.model, &shape, self.engine.version()));
+            let known = file.as_deref().and_then(memo::read);
+            let fresh = known.is_none();
+            let observations = match known {
+                Some(known) => known,
+                None => observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?,
+            };
+            if let Some(file) = file.filter(|_| fresh) {
+                memo::write(&file, &observations);
+            }
+            self.observations = Some(observations);
         }
         Ok(())
     }

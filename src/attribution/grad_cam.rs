@@ -22,7 +22,10 @@ pub(super) fn explain(
         return pooled(network, layer, &x, questions, cancel);
     }
     let targets = gradient::targets(network, &x, questions, cancel)?;
-    let answer = network.gradient(&x, &targets, At::Layers(&[layer]), cancel)?;
+    let answer = match (questions, targets.as_slice()) {
+        ([question], [target]) => network.gradient_of_one(question.input, *target, At::Layers(&[layer]), cancel)?,
+        _ => network.gradient(&x, &targets, At::Layers(&[layer]), cancel)?,
+    };
     let (gradients, activations) = (only(answer.gradients)?, only(answer.activations)?);
     let rows = gradients.outer_iter().zip(activations.outer_iter()).zip(answer.logits.outer_iter());
     let answers = targets.into_iter().zip(rows).map(|(target, ((gradient, activation), logits))| {
@@ -53,8 +56,7 @@ pub fn signed(
     layers: &[usize],
     cancel: &Cancel,
 ) -> Result<(Vec<Array2<f32>>, Array1<f32>), AttributionError> {
-    let x = input.view().insert_axis(Axis(0)).to_owned();
-    let answer = network.gradient(&x, &[target], At::Layers(layers), cancel)?;
+    let answer = network.gradient_of_one(input, target, At::Layers(layers), cancel)?;
     let pairs = answer.gradients.iter().zip(&answer.activations);
     let maps = pairs.map(|(g, a)| combine(g.index_axis(Axis(0), 0), a.index_axis(Axis(0), 0))).collect();
     Ok((maps, answer.logits.row(0).to_owned()))

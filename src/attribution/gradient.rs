@@ -17,7 +17,10 @@ pub(super) fn explain(
 ) -> Result<Vec<Attribution>, AttributionError> {
     let x = stacked(network, questions)?;
     let targets = targets(network, &x, questions, cancel)?;
-    let answer = network.gradient(&x, &targets, At::Input, cancel)?;
+    let answer = match (questions, targets.as_slice()) {
+        ([question], [target]) => network.gradient_of_one(question.input, *target, At::Input, cancel)?,
+        _ => network.gradient(&x, &targets, At::Input, cancel)?,
+    };
     let gradients = only(answer.gradients)?;
     let rows = gradients.outer_iter().zip(answer.logits.outer_iter());
     let answers = questions.iter().zip(targets).zip(rows).map(|((question, target), (gradient, logits))| {

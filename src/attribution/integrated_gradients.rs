@@ -7,15 +7,15 @@ use ndarray::{Array3, Array4, ArrayView1, Axis, Slice, stack};
 use crate::engine::{Cancel, EngineError};
 use crate::model::output::Activation;
 use crate::network::prediction::{predicted, score};
-use crate::network::{At, Gradients, Network, NetworkError};
+use crate::network::{At, GradientSum, Gradients, Network, NetworkError};
 
 use super::quadrature::Node;
 use super::{
     AlphaPath, Attribution, AttributionError, Completeness, MethodId, Partial, Progress, Question, Raw, Target, batch,
 };
 
-/// Most memory that the gradients of all steps may take, in bytes: they are kept to be looked at.
-const PATH_MEMORY: usize = 1 << 30;
+/// Most steps: more have no use, and are a slip of the finger.
+const MOST_STEPS: usize = 1 << 20;
 
 /// (x − x′) ⊙ Σ_i w_i ∂F(x′ + α_i (x − x′))/∂x, step by step in batches; `progress` gets the running sum after each.
 /// When it is cancelled after some steps, the sum of those is returned with `done` < `total`.
@@ -27,7 +27,10 @@ pub(super) fn explain(
 ) -> Result<Attribution, AttributionError> {
     let parameters = question.parameters;
     let input = question.input;
-    let most = PATH_MEMORY / (size_of::<f32>() * input.len().max(1));
+    let most = match parameters.path {
+        true => parameters.memory / (size_of::<f32>() * input.len().max(1)),
+        false => MOST_STEPS,
+    };
     if parameters.steps == 0 || parameters.steps > most {
         return Err(AttributionError::Steps { steps: parameters.steps, most });
     }
@@ -43,13 +46,24 @@ pub(super) fn explain(
     let difference = of_input - of_baseline;
 
     let nodes = parameters.quadrature.nodes(parameters.steps);
-    let mut sum = RunningSum::new(input, &baseline, (target, activation), difference, nodes.len());
+    let mut sum = RunningSum::new(input, &baseline, (target, activation), difference);
+    if parameters.path {
+        sum.steps = Some(Steps::new(input, nodes.len()));
+    }
     let batch = batch(network, parameters);
     for nodes in nodes.chunks(batch) {
         let x = sum.interpolated(nodes);
-        match network.gradient(&x, &vec![target; nodes.len()], At::Input, cancel) {
+        let targets = vec![target; nodes.len()];
+        let answer = match parameters.path {
+            true => network.gradient(&x, &targets, At::Input, cancel).map(|answer| sum.add(nodes, &answer)),
+            false => {
+                let weights: Vec<f32> = nodes.iter().map(|node| node.weight as f32).collect();
+                network.gradient_sum(&x, &targets, &weights, cancel).map(|answer| sum.add_sum(nodes.len(), &answer))
+            }
+        };
+        match answer {
             Err(NetworkError::Engine(EngineError::Cancelled)) if sum.done > 0 => break,
-            answer => sum.add(nodes, &answer?),
+            answer => answer?,
         }
         progress(Progress { done: sum.done, total: parameters.steps, partial: Some(sum.partial()) });
     }
@@ -66,12 +80,29 @@ struct RunningSum {
     direction: Array3<f32>,
     /// Σ w g so far.
     weighted: Array3<f64>,
+    steps: Option<Steps>,
+    straight_through: bool,
+    done: usize,
+}
+
+/// What is kept of each step.
+struct Steps {
     gradients: Array4<f32>,
     nodes: Vec<Node>,
     scores: Vec<f32>,
     probabilities: Vec<f32>,
-    straight_through: bool,
-    done: usize,
+}
+
+impl Steps {
+    fn new(input: &Array3<f32>, steps: usize) -> Self {
+        let (channels, height, width) = input.dim();
+        Self {
+            gradients: Array4::zeros((steps, channels, height, width)),
+            nodes: Vec::with_capacity(steps),
+            scores: Vec::with_capacity(steps),
+            probabilities: Vec::with_capacity(steps),
+        }
+    }
 }
 
 impl RunningSum {
@@ -80,9 +111,7 @@ impl RunningSum {
         baseline: &Array3<f32>,
         (target, activation): (Target, Activation),
         difference: f64,
-        steps: usize,
     ) -> Self {
-        let (channels, height, width) = input.dim();
         Self {
             target,
             activation,
@@ -91,10 +120,7 @@ impl RunningSum {
             input: Arc::new(input.clone()),
             baseline: Arc::new(baseline.clone()),
             weighted: Array3::zeros(input.dim()),
-            gradients: Array4::zeros((steps, channels, height, width)),
-            nodes: Vec::with_capacity(steps),
-            scores: Vec::with_capacity(steps),
-            probabilities: Vec::with_capacity(steps),
+            steps: None,
             straight_through: false,
             done: 0,
         }
@@ -113,16 +139,26 @@ impl RunningSum {
 
     fn add(&mut self, nodes: &[Node], answer: &Gradients) {
         let Some(gradients) = answer.gradients.first() else { return };
-        for ((gradient, logits), node) in gradients.outer_iter().zip(answer.logits.outer_iter()).zip(nodes) {
+        for (gradient, node) in gradients.outer_iter().zip(nodes) {
             self.weighted.zip_mut_with(&gradient, |sum, value| *sum += node.weight * f64::from(*value));
-            self.scores.push(score(logits, self.activation, self.target));
-            let probabilities = self.activation.probabilities(logits);
-            self.probabilities.extend(probabilities.and_then(|all| all.get(self.target.class).copied()));
-            self.nodes.push(*node);
         }
-        let rows = Slice::from(self.done..self.done + nodes.len());
-        self.gradients.slice_axis_mut(Axis(0), rows).assign(gradients);
+        if let Some(steps) = &mut self.steps {
+            for logits in answer.logits.outer_iter() {
+                steps.scores.push(score(logits, self.activation, self.target));
+                let probabilities = self.activation.probabilities(logits);
+                steps.probabilities.extend(probabilities.and_then(|all| all.get(self.target.class).copied()));
+            }
+            steps.nodes.extend(nodes);
+            let rows = Slice::from(self.done..self.done + nodes.len());
+            steps.gradients.slice_axis_mut(Axis(0), rows).assign(gradients);
+        }
         self.done += nodes.len();
+        self.straight_through |= answer.straight_through;
+    }
+
+    fn add_sum(&mut self, steps: usize, answer: &GradientSum) {
+        self.weighted.zip_mut_with(&answer.sum, |sum, value| *sum += f64::from(*value));
+        self.done += steps;
         self.straight_through |= answer.straight_through;
     }
 
@@ -137,24 +173,27 @@ impl RunningSum {
         Partial { raw: Raw::Input(raw), completeness: Completeness { sum, difference: self.difference } }
     }
 
-    fn finish(mut self, total: usize, logits: ArrayView1<'_, f32>) -> Attribution {
+    fn finish(self, total: usize, logits: ArrayView1<'_, f32>) -> Attribution {
         let Partial { raw, completeness } = self.partial();
-        self.gradients.slice_axis_inplace(Axis(0), Slice::from(..self.done));
-        let path = AlphaPath {
-            alphas: self.nodes.iter().map(|node| node.alpha as f32).collect(),
-            weights: self.nodes.iter().map(|node| node.weight as f32).collect(),
-            scores: self.scores,
-            probabilities: self.probabilities,
-            gradients: Arc::new(self.gradients),
-            input: self.input,
-            baseline: self.baseline,
-        };
+        let (input, baseline, done) = (self.input, self.baseline, self.done);
+        let path = self.steps.map(|mut steps| {
+            steps.gradients.slice_axis_inplace(Axis(0), Slice::from(..done));
+            AlphaPath {
+                alphas: steps.nodes.iter().map(|node| node.alpha as f32).collect(),
+                weights: steps.nodes.iter().map(|node| node.weight as f32).collect(),
+                scores: steps.scores,
+                probabilities: steps.probabilities,
+                gradients: Arc::new(steps.gradients),
+                input,
+                baseline,
+            }
+        });
         let method = MethodId::IntegratedGradients;
         Attribution {
             straight_through: self.straight_through,
             completeness: Some(completeness),
-            path: Some(path),
-            done: self.done,
+            path,
+            done,
             total,
             ..Attribution::new(method, self.target, None, raw, logits, self.activation)
         }

@@ -274,6 +274,41 @@ fn the_path_keeps_what_each_step_saw_whatever_the_batch() {
 }
 
 #[test]
+fn without_the_path_the_attribution_is_the_same_and_steps_take_no_memory() {
+    for mut network in tiny() {
+        for of in [Of::Logit, Of::Probability] {
+            let kept = Parameters { steps: 9, batch: Some(4), ..Parameters::default() };
+            let summed = Parameters { path: false, ..kept.clone() };
+            let [kept, summed] =
+                [kept, summed].map(|parameters| ask(&mut network, MethodId::IntegratedGradients, of, &parameters));
+            same(input_map(&kept), input_map(&summed), 1e-6);
+            let [a, b] = [&kept, &summed].map(|answer| answer.completeness.unwrap().residual());
+            approx::assert_abs_diff_eq!(a, b, epsilon = 1e-5);
+            assert!(kept.path.is_some() && summed.path.is_none());
+            assert_eq!((summed.done, summed.total), (9, 9));
+        }
+    }
+}
+
+#[test]
+fn the_memory_allowed_decides_about_batch_and_kept_steps() {
+    let mut network = network(tiny_a());
+    let picture = 4 * 3 * 16 * 16;
+    let parameters = |memory, path| Parameters { steps: 20, memory, path, ..Parameters::default() };
+    let sizes = [0, 1 << 17, 1 << 30].map(|memory| batch(&network, &parameters(memory, false)));
+    assert_eq!((sizes[0], sizes[2]), (1, 8));
+    assert!((1..8).contains(&sizes[1]), "{sizes:?}");
+    let input = self::picture();
+    let mut explained = |parameters: &Parameters| {
+        let question = Question { input: &input, class: Some(0), of: Of::Logit, layer: None, parameters };
+        explain(&mut network, MethodId::IntegratedGradients, &question, &Cancel::new(), &mut |_| {})
+    };
+    assert!(explained(&parameters(20 * picture, true)).is_ok());
+    assert!(matches!(explained(&parameters(19 * picture, true)), Err(AttributionError::Steps { steps: 20, most: 19 })));
+    assert!(explained(&parameters(0, false)).is_ok());
+}
+
+#[test]
 fn the_sum_streams_and_a_cancel_keeps_what_is_done() {
     let mut network = network(tiny_a());
     let parameters = Parameters { steps: 12, batch: Some(4), ..Parameters::default() };

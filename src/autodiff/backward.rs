@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::{AutodiffError, Observations, Observed, Policy, rules};
+use super::phases::{Part, Phases};
+use super::{AutodiffError, Observations, Observed, Policy, phases, rules, sums};
 use crate::engine::Value;
 use crate::onnx::build::{Attr, GraphBuilder};
 use crate::onnx::{DataType, Graph, LARGEST, Model, Node, surgery};
@@ -23,8 +24,14 @@ pub(super) struct Backward<'a> {
     score: &'a str,
     /// Tensors that depend on a wanted one by a differentiable path.
     active: HashSet<&'a str>,
-    /// Gradients that arrived at each tensor and are still to be summed.
-    arrived: HashMap<String, Vec<String>>,
+    /// The wanted ones themselves.
+    wrt: &'a [&'a str],
+    /// Tensors whose gradients are summed over the pictures of the batch.
+    summed: HashSet<&'a str>,
+    /// Whether the gradient that is being passed on is such a sum.
+    passes_sum: bool,
+    /// Gradients that arrived at each tensor and are still to be added up.
+    arrived: HashMap<String, Vec<Part>>,
     /// Outputs to append to existing nodes, by node index.
     node_outputs: HashMap<usize, Vec<String>>,
 }
@@ -35,7 +42,7 @@ impl<'a> Backward<'a> {
         model: &'a Model,
         observations: &'a Observations,
         score: &'a str,
-        wrt: &[&'a str],
+        wrt: &'a [&'a str],
         policy: Policy,
     ) -> Result<Self, AutodiffError> {
         let graph = model.graph();
@@ -52,9 +59,18 @@ impl<'a> Backward<'a> {
             observations,
             score,
             active: active(graph, wrt),
+            wrt,
+            summed: HashSet::new(),
+            passes_sum: false,
             arrived: HashMap::new(),
             node_outputs: HashMap::new(),
         })
+    }
+
+    /// From here on the gradients of the wanted tensors are summed over the pictures of the batch, as soon as all that is
+    /// left of the way is linear and the same for every picture.
+    pub fn sum_pictures(&mut self) {
+        self.summed = sums::linear(self.model.graph(), self.observations, self.wrt);
     }
 
     /// Emits the backward counterpart of every node that a gradient reaches, last node first.
@@ -63,6 +79,7 @@ impl<'a> Backward<'a> {
         for node in model.graph().nodes.iter().rev() {
             let reached = node.outputs.iter().any(|output| self.arrived.contains_key(output));
             if reached && node.inputs.iter().chain(&node.captured).any(|input| self.wants(input)) {
+                self.passes_sum = self.sums(node.output());
                 rules::apply(self, node)?;
                 let size = self.builder.stored().saturating_add(self.model.bytes().len() as u64);
                 if size > LARGEST {
@@ -78,21 +95,53 @@ impl<'a> Backward<'a> {
         self.active.contains(tensor)
     }
 
+    /// Whether the gradient of a tensor is the sum over the pictures of the batch, in the shape of a batch of one.
+    pub fn sums(&self, tensor: &str) -> bool {
+        self.summed.contains(tensor)
+    }
+
     /// Adds a gradient to what has arrived at a tensor; dropped where nobody wants it.
     pub fn send(&mut self, tensor: &str, gradient: String) {
         if self.wants(tensor) {
-            self.arrived.entry(tensor.to_owned()).or_default().push(gradient);
+            let gradient = match self.sums(tensor) && !self.passes_sum {
+                true => sums::over_pictures(self, &gradient),
+                false => gradient,
+            };
+            self.deliver(tensor, Part::Whole(gradient));
         }
+    }
+
+    /// As [`Backward::send`], for a gradient that is apart in phases.
+    pub fn send_phases(&mut self, tensor: &str, phases: Phases) {
+        if self.sums(tensor) && !self.passes_sum {
+            let whole = phases.join(self);
+            self.send(tensor, whole);
+        } else if self.wants(tensor) {
+            self.deliver(tensor, Part::Apart(phases));
+        }
+    }
+
+    /// Adds what is summed over the pictures already, where that is asked for.
+    pub fn deliver(&mut self, tensor: &str, part: Part) {
+        self.arrived.entry(tensor.to_owned()).or_default().push(part);
     }
 
     /// The sum of all gradients that arrived at a tensor, if any did.
     pub fn gradient(&mut self, tensor: &str) -> Option<String> {
         let parts = self.arrived.remove(tensor)?;
-        let mut parts = parts.into_iter();
+        let mut parts = phases::join(self, parts).into_iter();
         let first = parts.next()?;
         let sum = parts.fold(first, |sum, part| self.emit("Add", &[&sum, &part], &[]));
-        self.arrived.insert(tensor.to_owned(), vec![sum.clone()]);
+        self.arrived.insert(tensor.to_owned(), vec![Part::Whole(sum.clone())]);
         Some(sum)
+    }
+
+    /// The ReLU that makes a tensor for one node alone, if nobody asks for the gradient between the two.
+    pub fn relu_just_before(&self, tensor: &str) -> Option<&'a Node> {
+        let graph = self.model.graph();
+        let relu = graph.producer(tensor).filter(|node| node.op_type == "Relu" && node.domain.is_empty())?;
+        let between = graph.consumers(tensor).len() == 1 && !self.wrt.contains(&tensor);
+        (between && self.policy == Policy::Gradient).then_some(relu)
     }
 
     /// Makes the gradients of some tensors outputs and returns their names.

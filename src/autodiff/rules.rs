@@ -26,6 +26,8 @@ pub(super) mod softmax;
 mod tiling;
 mod window;
 
+pub(super) use shape::{Step, crop, spread};
+
 /// Sends the gradient of a node's first output on to its inputs.
 type Rule = fn(&mut Backward, &Node, &str) -> Result<(), AutodiffError>;
 

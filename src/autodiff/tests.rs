@@ -12,6 +12,8 @@ mod paths;
 mod pullback;
 mod quantized;
 mod reference;
+mod strided;
+mod sums;
 
 /// A gradient model, loaded.
 struct Probe {
@@ -29,6 +31,17 @@ struct Answer {
 
 /// Differentiates a model whose input `x` has this shape.
 fn differentiated(model: &[u8], x: &[usize], wrt: &[&str], taps: &[&str]) -> Result<Probe, AutodiffError> {
+    differentiated_as(model, x, wrt, taps, false)
+}
+
+/// The same, the gradients summed over the batch where `sum` asks for it.
+fn differentiated_as(
+    model: &[u8],
+    x: &[usize],
+    wrt: &[&str],
+    taps: &[&str],
+    sum: bool,
+) -> Result<Probe, AutodiffError> {
     let model = Model::from_bytes(model.to_vec(), None)?;
     let mut single = x.to_vec();
     single[0] = 1;
@@ -38,7 +51,8 @@ fn differentiated(model: &[u8], x: &[usize], wrt: &[&str], taps: &[&str]) -> Res
     let found = surgery::logits(&model, output);
     let stepped_back = found.stepped_back_over.is_some_and(|last| last.op == "Softmax");
     let logits = if stepped_back { found.name } else { output.clone() };
-    let request = Request { logits: &logits, activation: Activation::Softmax, wrt, taps, policy: Policy::Gradient };
+    let request =
+        Request { logits: &logits, activation: Activation::Softmax, wrt, taps, policy: Policy::Gradient, sum };
     let gradient = differentiate(&model, &observations, &request)?;
     let session = engine().load(&gradient.bytes, None, crate::engine::Effort::Full).unwrap();
     let classes = observations[&logits].shape[1..].iter().product();

@@ -49,7 +49,8 @@ pub fn run(args: &Explain, context: &Context) -> Outcome {
     let pictures = gallery::gather(&args.pictures)?;
     let outputs = Outputs::read(&args.out, pictures.len())?;
     let mut network = context.network()?;
-    let asked = args.question.ask(&network)?;
+    let mut asked = args.question.ask(&network)?;
+    asked.parameters.path = outputs.has(Format::Gif) || outputs.has(Format::Npz);
     if outputs.has(Format::Gif) && asked.method != MethodId::IntegratedGradients {
         return Err(Failure::Usage(format!(
             "--out: a .gif shows a path from a baseline, and {} has none",

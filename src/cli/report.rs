@@ -228,7 +228,7 @@ impl Report {
 
 /// The settings that concern a method.
 fn settings_of(method: MethodId, parameters: &Parameters) -> Value {
-    let Parameters { steps, quadrature, baseline, seed, cam_relu, batch: _ } = parameters;
+    let Parameters { steps, quadrature, baseline, seed, cam_relu, path: _, batch: _, memory: _ } = parameters;
     match method {
         MethodId::IntegratedGradients => {
             json!({ "steps": steps, "quadrature": quadrature, "baseline": baseline, "seed": seed })

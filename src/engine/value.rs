@@ -46,6 +46,16 @@ impl Value {
         }
     }
 
+    /// Bytes that the elements take.
+    pub fn bytes(&self) -> usize {
+        let element = match self.element_type() {
+            ElementType::F64 | ElementType::I64 => 8,
+            ElementType::F32 | ElementType::I32 => 4,
+            ElementType::U8 | ElementType::Bool => 1,
+        };
+        self.shape().iter().product::<usize>() * element
+    }
+
     /// Type of the elements.
     pub fn element_type(&self) -> ElementType {
         match self {

@@ -11,6 +11,7 @@ use ndarray::Axis;
 use super::worker::{Answer, Stopped, Tell};
 use super::{Explained, Facts, Key, Outcome, Request, Seen, inside};
 use crate::attribution::{self, Attribution, AttributionError, MethodId, Parameters, Question, Target, grad_cam};
+use crate::config::paths;
 use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
 use crate::engine::{self, Cancel, EngineError};
@@ -58,7 +59,8 @@ impl Explainer {
         };
         let engine = engine::open(search, device, *threads, &mut progress).map_err(failed)?;
         progress("reading the network", None);
-        let network = Network::open(source, engine, overrides)?;
+        let mut network = Network::open(source, engine, overrides)?;
+        network.remember_in(paths::cache());
         let facts = facts(&network);
         self.network = Some(network);
         Ok(Outcome::Opened(Arc::new(facts)))

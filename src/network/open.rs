@@ -10,6 +10,7 @@ use std::time::Duration;
 use ndarray::Array4;
 
 use super::branches;
+use super::halves::Halves;
 use super::pullback::PullbackSessions;
 use super::sessions::GradientSessions;
 use super::values::ValueSessions;
@@ -93,9 +94,11 @@ impl Network {
             head,
             forward,
             gradients: GradientSessions::default(),
+            halves: Halves::default(),
             pullbacks: PullbackSessions::default(),
             values: ValueSessions::default(),
             observations: None,
+            memory: None,
             part,
         })
     }

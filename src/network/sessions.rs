@@ -2,9 +2,8 @@
 
 use ndarray::{Array2, Axis};
 
-use crate::autodiff::{self, Observations, Policy, Request};
+use crate::autodiff::{self, Observations, Request};
 use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
-use crate::model::output::Activation;
 use crate::onnx::Model;
 
 use super::NetworkError;
@@ -22,6 +21,8 @@ pub(super) struct GradientSession {
     /// Names of the inputs that weigh logits and probabilities.
     seeds: [String; 2],
     logits: String,
+    /// Whether it gives the sum over the pictures of a batch.
+    sum: bool,
     /// Whether a gradient passes quantisation by the straight-through estimate.
     pub(super) straight_through: bool,
     /// Tensors and the outputs with their gradients.
@@ -31,9 +32,9 @@ pub(super) struct GradientSession {
 }
 
 impl GradientSession {
-    fn serves(&self, wrt: &[&str], taps: &[&str]) -> bool {
+    fn serves(&self, wrt: &[&str], taps: &[&str], sum: bool) -> bool {
         let known = |known: &[(String, String)], asked: &[&str]| asked.iter().all(|name| output(known, name).is_some());
-        known(&self.gradients, wrt) && known(&self.taps, taps)
+        self.sum == sum && known(&self.gradients, wrt) && known(&self.taps, taps)
     }
 
     /// Runs some rows of a batch. The logits come first, then the gradients with respect to `wrt`, then `taps`.
@@ -60,21 +61,19 @@ fn output<'a>(known: &'a [(String, String)], tensor: &str) -> Option<&'a str> {
 }
 
 impl GradientSessions {
-    /// A session that gives the gradient with respect to `wrt` and the values of `taps`, made if there is none.
+    /// A session that gives the gradients and taps of a request, made if there is none.
     pub(super) fn get(
         &mut self,
         model: &Model,
         engine: &dyn Engine,
         observations: &Observations,
-        (logits, activation): (&str, Activation),
-        wrt: &[&str],
-        taps: &[&str],
+        request: &Request<'_>,
     ) -> Result<&mut GradientSession, NetworkError> {
-        let session = match self.0.iter().position(|each| each.serves(wrt, taps)) {
+        let Request { wrt, taps, sum, .. } = *request;
+        let session = match self.0.iter().position(|each| each.serves(wrt, taps, sum)) {
             Some(at) => self.0.remove(at),
             None => {
-                let request = Request { logits, activation, wrt, taps, policy: Policy::Gradient };
-                let made = autodiff::differentiate(model, observations, &request)?;
+                let made = autodiff::differentiate(model, observations, request)?;
                 // The gradient at the input runs at every step of a path; that at layers once a picture.
                 let effort = if taps.is_empty() { Effort::Full } else { Effort::Light };
                 let session = engine.load(&made.bytes, model.folder(), effort)?;
@@ -84,6 +83,7 @@ impl GradientSessions {
                     session,
                     seeds: [made.seed_logit, made.seed_probability],
                     logits: made.logits,
+                    sum,
                     straight_through: made.straight_through,
                     gradients: pairs(wrt, made.gradients),
                     taps: pairs(taps, made.taps),

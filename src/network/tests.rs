@@ -195,3 +195,36 @@ fn squeezenet_sees_a_zebra_in_the_zebra() {
     assert_eq!((best.class, network.labels().name(best.class).as_str()), (340, "zebra"));
     approx::assert_abs_diff_eq!(best.probability.unwrap(), 0.999_998, epsilon = 1e-6);
 }
+
+/// The backward half alone, of the forward pass that is kept, against both together.
+#[test]
+fn a_gradient_in_halves_is_the_gradient_whatever_was_asked_before() {
+    for model in [tiny_a(), tiny_b()] {
+        let mut network = open(model).unwrap();
+        let layers: Vec<usize> = (0..network.layers().len()).collect();
+        let pictures = [0.2, 1.1].map(|phase| sine((3, 16, 16), [1.0, 0.37, phase]));
+        for at in [At::Layers(&layers), At::Layers(&layers[1..]), At::Input] {
+            for (picture, class, of) in
+                [(0, 1, Of::Logit), (0, 2, Of::Logit), (0, 2, Of::Probability), (1, 2, Of::Logit), (0, 1, Of::Logit)]
+            {
+                let (x, target) = (&pictures[picture], Target { class, of });
+                let halves = network.in_halves(x, target, at, &Cancel::new()).unwrap();
+                let batch = x.clone().insert_axis(Axis(0));
+                let whole = network.gradient(&batch, &[target], at, &Cancel::new()).unwrap();
+                let near = |a: &[Array4<f32>], b: &[Array4<f32>]| {
+                    assert_eq!(a.len(), b.len());
+                    for (a, b) in a.iter().zip(b) {
+                        approx::assert_abs_diff_eq!(a.as_slice().unwrap(), b.as_slice().unwrap(), epsilon = 1e-6);
+                    }
+                };
+                near(&halves.gradients, &whole.gradients);
+                near(&halves.activations, &whole.activations);
+                approx::assert_abs_diff_eq!(
+                    halves.logits.as_slice().unwrap(),
+                    whole.logits.as_slice().unwrap(),
+                    epsilon = 1e-6
+                );
+            }
+        }
+    }
+}

@@ -98,6 +98,13 @@ impl GraphBuilder {
         self.floats(ndarray::arr0(value).view())
     }
 
+    /// Adds a single 64-bit integer and returns its name.
+    pub fn int(&mut self, value: i64) -> String {
+        let name = self.fresh("");
+        self.named_constant(&name, &[], DataType::Int64, value.to_le_bytes().to_vec());
+        name
+    }
+
     /// Adds a list of 64-bit integers and returns its name.
     pub fn ints(&mut self, values: &[i64]) -> String {
         let name = self.fresh("");

@@ -13,6 +13,7 @@ mod float32;
 mod logits;
 mod opset;
 mod picture;
+mod resume;
 
 pub use batch::free_batch;
 pub use branches::take_branches;
@@ -22,6 +23,7 @@ pub use float32::in_float32;
 pub use logits::{Last, LogitsTensor, both_classes, logits};
 pub use opset::raise_opset;
 pub use picture::float_picture;
+pub use resume::resume;
 
 /// Field numbers of the ONNX schema that are followed or written here.
 mod field {

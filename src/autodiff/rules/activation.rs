@@ -17,6 +17,13 @@ fn masked(backward: &mut Backward, mask: &str, gradient: &str) -> String {
     backward.emit("Mul", &[gradient, &mask], &[])
 }
 
+/// `gradient` where y > 0, else 0.
+pub(super) fn where_positive(backward: &mut Backward, y: &str, gradient: &str) -> String {
+    let zero = backward.builder.scalar(0.0);
+    let mask = backward.emit("Greater", &[y, &zero], &[]);
+    masked(backward, &mask, gradient)
+}
+
 /// Identity at inference: Identity, Dropout.
 pub(super) fn pass(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     backward.send(input(node)?, gradient.to_owned());

@@ -1,12 +1,13 @@
 //! Pooling over windows in which all elements count: means and norms.
 
-use ndarray::{Array4, ArrayD};
+use ndarray::{Array4, ArrayD, aview1};
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
 use super::super::formula::Formula;
 use super::window::{self, Axis};
 use crate::onnx::Node;
+use crate::onnx::build::Attr;
 
 /// A depthwise convolution with a constant kernel, seen backwards; windows that count fewer elements (at the border)
 /// weigh these more.
@@ -82,9 +83,23 @@ fn from_windows(
     weight: f32,
 ) -> Result<String, AutodiffError> {
     let channels = backward.observed(x)?.shape.get(1).copied().unwrap_or(0);
+    let side_by_side = |axis: &Axis| {
+        axis.kernel == axis.stride && axis.pad == 0 && axis.dilation == 1 && axis.output * axis.stride == axis.input
+    };
+    if let ([h, w], true) = (axes, axes.iter().all(side_by_side)) {
+        let weight = backward.builder.scalar(weight);
+        let share = backward.emit("Mul", &[gradient, &weight], &[]);
+        let scales = backward.builder.floats(aview1(&[1.0, 1.0, h.stride as f32, w.stride as f32]));
+        let repeat = [
+            ("mode", Attr::Text("nearest")),
+            ("coordinate_transformation_mode", Attr::Text("asymmetric")),
+            ("nearest_mode", Attr::Text("floor")),
+        ];
+        return Ok(backward.emit("Resize", &[&share, "", &scales], &repeat));
+    }
     if let [h, w] = axes {
         let kernel = Array4::from_elem((channels, 1, h.kernel, w.kernel), weight);
-        return Ok(window::input_gradient(backward, gradient, kernel.view(), channels, [*h, *w]));
+        return Ok(window::input_gradient(backward, gradient, kernel.view(), channels, [*h, *w]).join(backward));
     }
     let shape: Vec<usize> = [channels, 1].into_iter().chain(axes.iter().map(|axis| axis.kernel)).collect();
     let kernel = backward.builder.floats(ArrayD::from_elem(shape, weight).view());

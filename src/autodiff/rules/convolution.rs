@@ -35,7 +35,7 @@ pub(super) fn conv(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
     }
     let axes = window::of(backward, node, x, [kh, kw])?;
     let passed = window::input_gradient(backward, gradient, kernel.view(), group, axes);
-    backward.send(x, passed);
+    backward.send_phases(x, passed);
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
+use super::super::phases::Part;
+use super::activation;
 use super::window::{self, Axis};
 use crate::onnx::Node;
 use crate::onnx::build::Attr;
@@ -18,24 +20,47 @@ fn windows<'n>(backward: &Backward, node: &'n Node) -> Result<(&'n str, [Axis; 2
 }
 
 /// Scatters each gradient to where its maximum was; where windows overlap they add up, and of equal elements the first
-/// one gets it all, as in PyTorch.
+/// one gets it all, as in PyTorch. A ReLU just before is passed on the way: where the maximum is positive it lets the gradient
+/// through, and there are fewer maxima than elements.
 pub(super) fn max_pool(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let (x, axes) = windows(backward, node)?;
     if node.attr_int("storage_order").unwrap_or(0) != 0 {
         return Err(no_rule(node, "its indices are column-major (storage_order 1)"));
     }
+    let relu = backward.relu_just_before(x).and_then(|relu| relu.input(0));
+    let (target, gradient) = match relu {
+        Some(before) => (before, activation::where_positive(backward, node.output(), gradient)),
+        None => (x, gradient.to_owned()),
+    };
     let indices = backward.node_output(node, 1);
     let flat = backward.builder.ints(&[-1]);
+    let keep = |keep: i64| [("keepdims", Attr::Int(keep))];
     let shape = backward.emit("Shape", &[x], &[]);
-    let size = backward.emit("ReduceProd", &[&shape], &[("keepdims", Attr::Int(1))]);
+    let one: usize = backward.observed(x)?.shape.iter().product();
+    let (size, indices) = match backward.sums(target) {
+        false => (backward.emit("ReduceProd", &[&shape], &keep(1)), indices),
+        // All pictures into one: the indices count through the whole batch.
+        true => {
+            let [size, column] = [&[one as i64][..], &[-1, 1, 1, 1]].map(|list| backward.builder.ints(list));
+            let [zero, step] = [0, one as i64].map(|number| backward.builder.int(number));
+            let end = backward.emit("ReduceProd", &[&shape], &keep(0));
+            let firsts = backward.emit("Range", &[&zero, &end, &step], &[]);
+            let firsts = backward.emit("Reshape", &[&firsts, &column], &[]);
+            (size, backward.emit("Sub", &[&indices, &firsts], &[]))
+        }
+    };
     let zeros = backward.emit("ConstantOfShape", &[&size], &[]);
     let indices = backward.emit("Reshape", &[&indices, &flat], &[]);
-    let updates = backward.emit("Reshape", &[gradient, &flat], &[]);
-    let overlapping = axes.iter().any(|axis| axis.dilation * (axis.kernel - 1) + 1 > axis.stride);
+    let updates = backward.emit("Reshape", &[&gradient, &flat], &[]);
+    let overlapping =
+        backward.sums(target) || axes.iter().any(|axis| axis.dilation * (axis.kernel - 1) + 1 > axis.stride);
     let reduction = ("reduction", Attr::Text(if overlapping { "add" } else { "none" }));
     let scattered =
         backward.emit("ScatterElements", &[&zeros, &indices, &updates], &[("axis", Attr::Int(0)), reduction]);
     let passed = backward.reshape_like(&scattered, x)?;
-    backward.send(x, passed);
+    match backward.sums(target) {
+        true => backward.deliver(target, Part::Whole(passed)),
+        false => backward.send(target, passed),
+    }
     Ok(())
 }

@@ -55,14 +55,20 @@ pub(super) fn concat(backward: &mut Backward, node: &Node, gradient: &str) -> Re
 }
 
 /// Elements `starts..ends` along some axes.
-pub(super) fn crop(backward: &mut Backward, tensor: &str, axes: &[i64], starts: &[i64], ends: &[i64]) -> String {
+pub(in super::super) fn crop(
+    backward: &mut Backward,
+    tensor: &str,
+    axes: &[i64],
+    starts: &[i64],
+    ends: &[i64],
+) -> String {
     let [starts, ends, axes] = [starts, ends, axes].map(|list| backward.builder.ints(list));
     backward.emit("Slice", &[tensor, &starts, &ends, &axes], &[])
 }
 
 /// How far apart the elements along one axis are to be put.
 #[derive(Clone, Copy)]
-pub(super) struct Step {
+pub(in super::super) struct Step {
     /// Distance from one element to the next.
     pub stride: usize,
     /// Zeros before the first one, fewer than `stride`.
@@ -75,7 +81,7 @@ impl Step {
 }
 
 /// Puts zeros between the elements: each axis of `sizes` (−1 for the batch) becomes `stride` times as long.
-pub(super) fn spread(backward: &mut Backward, tensor: &str, sizes: &[i64], steps: &[Step]) -> String {
+pub(in super::super) fn spread(backward: &mut Backward, tensor: &str, sizes: &[i64], steps: &[Step]) -> String {
     let (mut apart, mut before, mut after, mut together) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (size, step) in sizes.iter().zip(steps) {
         let stride = step.stride as i64;

@@ -1,16 +1,19 @@
 //! The sliding window of convolutions and poolings, and the way back through it.
 //!
 //! Along one axis, output o takes input i by tap k where i = o·s + k·d − p (stride s, dilation d, padding p). Seen from
-//! the input, all i of one phase i mod s take the same taps, at fixed distances from o = ⌊i / s⌋. So the gradient is one
-//! stride-1 convolution that makes the s² phases as channels, and a shuffle of these phases into space; with phases of
-//! several strides at once, [`block`] of them, the convolution has that stride. ONNX Runtime is far faster at this than at
-//! ConvTranspose.
+//! the input, all i of one phase i mod s take the same taps, at fixed distances from o = ⌊i / s⌋. So the gradient is a
+//! stride-1 convolution for each of the s² [`Phases`], with no more taps than the forward pass has. To few channels it is one
+//! convolution that makes the phases of several strides, [`block`] of them, as channels. ONNX Runtime is far faster at
+//! this than at ConvTranspose.
+
+use std::ops::Range;
 
 use ndarray::{Array4, ArrayView4};
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
-use super::shape::{self, Step};
+use super::super::phases::{Phases, deal};
+use super::shape;
 use crate::onnx::Node;
 use crate::onnx::build::Attr;
 
@@ -94,57 +97,62 @@ struct Tap {
     from: usize,
 }
 
-/// The stride-1 convolution that goes back along one axis.
+/// The convolution that goes back along one axis, to some of the phases.
 struct Back {
     taps: Vec<Tap>,
     kernel: usize,
     dilation: usize,
     /// Padding before and after; negative where elements are cut off instead.
     pads: [i64; 2],
-    /// Elements of each phase.
-    count: usize,
-    /// Phases, which is how far apart the elements of one are.
+    /// Phases that it makes.
     phases: usize,
 }
 
-impl Back {
-    /// The phase that all taps are in, if they are all in one.
-    fn only_phase(&self) -> Option<usize> {
-        let first = self.taps.first()?.phase;
-        self.taps.iter().all(|tap| tap.phase == first).then_some(first)
-    }
-}
-
 impl Axis {
-    /// The way back, computing `block` strides' worth of the input at each step: so many times more phases.
-    fn back(&self, block: usize) -> Back {
+    /// Elements of each phase, where `block` strides' worth of the input are computed at each step.
+    fn count(&self, block: usize) -> usize {
+        self.input.div_ceil(self.stride * block)
+    }
+
+    /// The way back to the phases `wanted`, computing `block` strides' worth of the input at each step: so many times more
+    /// phases. `None` if no tap reaches them.
+    fn back(&self, block: usize, wanted: Range<usize>) -> Option<Back> {
         let (s, d) = (self.stride as i64, self.dilation as i64);
-        let phases = self.stride * block;
-        let count = self.input.div_ceil(phases);
-        if phases == 1 {
+        let count = self.count(block);
+        if self.stride * block == 1 {
             let reach = d * (self.kernel as i64 - 1);
             let taps = (0..self.kernel).map(|k| Tap { phase: 0, to: self.kernel - 1 - k, from: k }).collect();
             let before = reach - self.pad;
             let after = count as i64 - self.output as i64 - before + reach;
-            return Back { taps, kernel: self.kernel, dilation: self.dilation, pads: [before, after], count, phases };
+            return Some(Back { taps, kernel: self.kernel, dilation: self.dilation, pads: [before, after], phases: 1 });
         }
         let mut distances = Vec::new();
-        for phase in 0..phases {
+        for phase in wanted.clone() {
             for k in 0..self.kernel as i64 {
                 let offset = phase as i64 + self.pad - k * d;
                 if offset.rem_euclid(s) == 0 {
-                    distances.push((phase, offset.div_euclid(s), k as usize));
+                    distances.push((phase - wanted.start, offset.div_euclid(s), k as usize));
                 }
             }
         }
-        let first = distances.iter().map(|(_, q, _)| *q).min().unwrap_or(0);
-        let last = distances.iter().map(|(_, q, _)| *q).max().unwrap_or(0);
+        let first = distances.iter().map(|(_, q, _)| *q).min()?;
+        let last = distances.iter().map(|(_, q, _)| *q).max()?;
         let taps =
             distances.into_iter().map(|(phase, q, from)| Tap { phase, to: (q - first) as usize, from }).collect();
         let reach = last - first;
         let steps = (block * count.saturating_sub(1)) as i64;
         let after = steps + reach + 1 - self.output as i64 + first;
-        Back { taps, kernel: reach as usize + 1, dilation: 1, pads: [-first, after], count, phases }
+        Some(Back { taps, kernel: reach as usize + 1, dilation: 1, pads: [-first, after], phases: wanted.len() })
+    }
+
+    /// All phases at once.
+    fn whole(&self, block: usize) -> Option<Back> {
+        self.back(block, 0..self.stride * block)
+    }
+
+    /// Each phase alone.
+    fn apart(&self) -> Vec<Option<Back>> {
+        (0..self.stride).map(|phase| self.back(1, phase..phase + 1)).collect()
     }
 }
 
@@ -153,10 +161,18 @@ impl Axis {
 fn block(axes: &[Axis; 2], channels: usize) -> usize {
     /// Channels below which ONNX Runtime's convolution costs no less: measured on the stem of ResNet-18.
     const FULL: usize = 32;
-    let cost = |block: &usize| {
-        let [h, w] = axes.map(|axis| axis.back(*block));
-        let outputs = (channels * h.phases * w.phases).max(FULL);
-        (outputs * h.kernel * w.kernel * 16) / (block * block)
+    let apart = axes.map(|axis| axis.apart().iter().flatten().map(|back| back.kernel).sum::<usize>());
+    if axes.iter().any(|axis| axis.apart().iter().any(Option::is_none)) {
+        // Some phases are all zeros: not worth computing.
+        return 1;
+    }
+    let cost = |block: &usize| match (*block, axes.map(|axis| axis.whole(*block))) {
+        (1, _) => channels.max(FULL) * apart[0] * apart[1] * 16,
+        (block, [Some(h), Some(w)]) => {
+            let outputs = (channels * h.phases * w.phases).max(FULL);
+            (outputs * h.kernel * w.kernel * 16) / (block * block)
+        }
+        _ => usize::MAX,
     };
     [1, 2, 4].into_iter().min_by_key(cost).unwrap_or(1)
 }
@@ -169,48 +185,34 @@ pub(super) fn input_gradient(
     kernel: ArrayView4<f32>,
     group: usize,
     axes: [Axis; 2],
-) -> String {
+) -> Phases {
     let channels = kernel.dim().1 * group;
-    let [mut h, mut w] = axes.map(|axis| axis.back(1));
-    // Where all taps are in one phase (a pointwise kernel that skips pixels) the others are zeros: not worth computing.
-    let only = h.only_phase().zip(w.only_phase()).filter(|_| [h.phases, w.phases] != [1, 1]);
-    let block = if only.is_none() && group == 1 { block(&axes, channels) } else { 1 };
-    if block > 1 {
-        [h, w] = axes.map(|axis| axis.back(block));
-    }
-    let strides = [h.phases, w.phases];
-    let phases = if only.is_some() { [1, 1] } else { strides };
-    if only.is_some() {
-        h.taps.iter_mut().chain(&mut w.taps).for_each(|tap| tap.phase = 0);
-    }
-    let inside = cut(backward, gradient, &axes, &h.pads, &w.pads);
-    let pads = [h.pads[0], w.pads[0], h.pads[1], w.pads[1]].map(|pad| pad.max(0));
-    let flipped = flip(kernel, group, &h, &w, phases);
-    let flipped = backward.builder.floats(flipped.view());
-    let attributes = [
-        ("group", Attr::Int(group as i64)),
-        ("pads", Attr::Ints(&pads)),
-        ("strides", Attr::Ints(&[block as i64, block as i64])),
-        ("dilations", Attr::Ints(&[h.dilation as i64, w.dilation as i64])),
-    ];
-    let phased = backward.emit("Conv", &[&inside, &flipped], &attributes);
-    let spread = match only {
-        Some((row, column)) => {
-            let sizes = [-1, channels as i64, h.count as i64, w.count as i64];
-            let step = |stride, phase| Step { stride, phase };
-            shape::spread(
-                backward,
-                &phased,
-                &sizes,
-                &[Step::ONE, Step::ONE, step(strides[0], row), step(strides[1], column)],
-            )
-        }
-        None => shuffle(backward, phased, channels, strides, [h.count, w.count]),
+    let size = axes.map(|axis| axis.input);
+    let mut go_back = |h: &Back, w: &Back, block: usize| {
+        let inside = cut(backward, gradient, &axes, &h.pads, &w.pads);
+        let pads = [h.pads[0], w.pads[0], h.pads[1], w.pads[1]].map(|pad| pad.max(0));
+        let flipped = backward.builder.floats(flip(kernel, group, h, w).view());
+        let attributes = [
+            ("group", Attr::Int(group as i64)),
+            ("pads", Attr::Ints(&pads)),
+            ("strides", Attr::Ints(&[block as i64, block as i64])),
+            ("dilations", Attr::Ints(&[h.dilation as i64, w.dilation as i64])),
+        ];
+        backward.emit("Conv", &[&inside, &flipped], &attributes)
     };
-    if [h.count * strides[0], w.count * strides[1]] == axes.map(|axis| axis.input) {
-        return spread;
+    let block = if group == 1 { block(&axes, channels) } else { 1 };
+    if block > 1
+        && let [Some(h), Some(w)] = axes.map(|axis| axis.whole(block))
+    {
+        let phased = go_back(&h, &w, block);
+        let counts = axes.map(|axis| axis.count(block));
+        let whole = deal(backward, phased, channels, [h.phases, w.phases], counts, size);
+        return Phases { channels, strides: [1, 1], counts: size, size, maps: vec![Some(whole)] };
     }
-    shape::crop(backward, &spread, &[2, 3], &[0, 0], &axes.map(|axis| axis.input as i64))
+    let [rows, columns] = axes.map(|axis| axis.apart());
+    let pairs = rows.iter().flat_map(|row| columns.iter().map(move |column| row.as_ref().zip(column.as_ref())));
+    let maps = pairs.map(|pair| pair.map(|(h, w)| go_back(h, w, 1))).collect();
+    Phases { channels, strides: axes.map(|axis| axis.stride), counts: axes.map(|axis| axis.count(1)), size, maps }
 }
 
 /// As [`input_gradient`] along any number of axes: a sequence, a volume. Rare in image classifiers, so that ConvTranspose
@@ -236,11 +238,11 @@ pub(super) fn transposed(backward: &mut Backward, gradient: &str, kernel: &str, 
     backward.emit("ConvTranspose", &[gradient, kernel], &attributes)
 }
 
-/// The kernel of the way back, `[channels · phases, outputs / group, h, w]`, phases innermost.
-fn flip(kernel: ArrayView4<f32>, group: usize, h: &Back, w: &Back, phases: [usize; 2]) -> Array4<f32> {
+/// The kernel of the way back, `[phases · channels, outputs / group, h, w]`; several phases only without groups.
+fn flip(kernel: ArrayView4<f32>, group: usize, h: &Back, w: &Back) -> Array4<f32> {
     let (outputs, per_group, rows, columns) = kernel.dim();
     let (channels, outputs_per_group) = (per_group * group, outputs / group);
-    let mut flipped = Array4::<f32>::zeros((channels * phases[0] * phases[1], outputs_per_group, h.kernel, w.kernel));
+    let mut flipped = Array4::<f32>::zeros((h.phases * w.phases * channels, outputs_per_group, h.kernel, w.kernel));
     let area = h.kernel * w.kernel;
     let kernel = kernel.as_standard_layout();
     let (Some(from), Some(to)) = (kernel.as_slice(), flipped.as_slice_mut()) else { return flipped };
@@ -249,7 +251,7 @@ fn flip(kernel: ArrayView4<f32>, group: usize, h: &Back, w: &Back, phases: [usiz
             let tap = row.from * columns + column.from;
             let place = row.to * w.kernel + column.to;
             for channel in 0..channels {
-                let target = (channel * phases[0] + row.phase) * phases[1] + column.phase;
+                let target = (row.phase * w.phases + column.phase) * channels + channel;
                 let first = channel / per_group * outputs_per_group;
                 for output in 0..outputs_per_group {
                     to[(target * outputs_per_group + output) * area + place] =
@@ -269,30 +271,4 @@ fn cut(backward: &mut Backward, gradient: &str, axes: &[Axis; 2], h: &[i64; 2], 
     let starts = [h[0], w[0]].map(|pad| (-pad).max(0));
     let ends = [(axes[0].output, h[1]), (axes[1].output, w[1])].map(|(size, pad)| size as i64 + pad.min(0));
     shape::crop(backward, gradient, &[2, 3], &starts, &ends)
-}
-
-/// Moves the phases from channels, `[N, C·sh·sw, h, w]`, into space, `[N, C, h·sh, w·sw]`.
-fn shuffle(
-    backward: &mut Backward,
-    phased: String,
-    channels: usize,
-    strides: [usize; 2],
-    counts: [usize; 2],
-) -> String {
-    match strides {
-        [1, 1] => phased,
-        [h, w] if h == w => backward.emit(
-            "DepthToSpace",
-            &[&phased],
-            &[("blocksize", Attr::Int(h as i64)), ("mode", Attr::Text("CRD"))],
-        ),
-        [sh, sw] => {
-            let size = |list: &[usize]| std::iter::once(0).chain(list.iter().map(|v| *v as i64)).collect::<Vec<_>>();
-            let apart = backward.builder.ints(&size(&[channels, sh, sw, counts[0], counts[1]]));
-            let together = backward.builder.ints(&size(&[channels, counts[0] * sh, counts[1] * sw]));
-            let apart = backward.emit("Reshape", &[&phased, &apart], &[]);
-            let mixed = backward.emit("Transpose", &[&apart], &[("perm", Attr::Ints(&[0, 1, 4, 2, 5, 3]))]);
-            backward.emit("Reshape", &[&mixed, &together], &[])
-        }
-    }
 }

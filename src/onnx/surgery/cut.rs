@@ -15,7 +15,21 @@ pub fn cut(model: &Model, tensors: &[&str]) -> Result<Model, OnnxError> {
     if let Some(missing) = tensors.iter().find(|tensor| !graph.contains(tensor)) {
         return Err(OnnxError::BrokenGraph { reason: format!("there is no tensor `{missing}` to end the model at") });
     }
-    let (nodes, names) = ancestors(graph, tensors);
+    let (bytes, _) = keep(model, tensors, &[])?;
+    let mut builder = GraphBuilder::new("");
+    let first = |at: &usize| !tensors[..*at].contains(&tensors[*at]);
+    (0..tensors.len()).filter(first).for_each(|at| builder.output(tensors[at]));
+    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.folder().map(Into::into))
+}
+
+/// The bytes of the part of a model that makes `tensors` from its inputs and from those `given`, without outputs, and the
+/// names of the tensors in it. The given ones are not declared as inputs.
+pub(super) fn keep<'a>(
+    model: &'a Model,
+    tensors: &[&'a str],
+    given: &[&'a str],
+) -> Result<(Vec<u8>, HashSet<&'a str>), OnnxError> {
+    let (nodes, names) = ancestors(model.graph(), tensors, given);
     let named = |part: &Field, number: u64| -> Result<Edit, OnnxError> {
         let name = wire::content_of(part.content, number)?.and_then(|name| std::str::from_utf8(name).ok());
         Ok(if name.is_some_and(|name| names.contains(name)) { Edit::Keep } else { Edit::Drop })
@@ -31,18 +45,18 @@ pub fn cut(model: &Model, tensors: &[&str]) -> Result<Model, OnnxError> {
         field::GRAPH_OUTPUT => Ok(Edit::Drop),
         _ => Ok(Edit::Keep),
     })?;
-    let mut builder = GraphBuilder::new("");
-    let first = |at: &usize| !tensors[..*at].contains(&tensors[*at]);
-    (0..tensors.len()).filter(first).for_each(|at| builder.output(tensors[at]));
-    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.folder().map(Into::into))
+    Ok((bytes, names))
 }
 
-/// The nodes that some tensors are made from, and the names of all tensors that these use or make.
-fn ancestors<'a>(graph: &'a Graph, tensors: &[&'a str]) -> (HashSet<usize>, HashSet<&'a str>) {
+/// The nodes that some tensors are made from, as far as they are not given, and the names of all tensors that these use or
+/// make.
+fn ancestors<'a>(graph: &'a Graph, tensors: &[&'a str], given: &[&'a str]) -> (HashSet<usize>, HashSet<&'a str>) {
+    let given: HashSet<&str> = given.iter().copied().collect();
     let (mut nodes, mut names): (HashSet<usize>, HashSet<&str>) = (HashSet::new(), tensors.iter().copied().collect());
     let mut open = tensors.to_vec();
     while let Some(tensor) = open.pop() {
-        let Some(node) = graph.producer(tensor).filter(|node| nodes.insert(node.index)) else { continue };
+        let producer = graph.producer(tensor).filter(|_| !given.contains(tensor));
+        let Some(node) = producer.filter(|node| nodes.insert(node.index)) else { continue };
         names.extend(node.outputs.iter().map(String::as_str));
         open.extend(node.inputs.iter().chain(&node.captured).map(String::as_str).filter(|name| names.insert(name)));
     }

@@ -34,6 +34,7 @@ fn read_all(bytes: Vec<u8>) {
             activation: Activation::Softmax,
             wrt: &["x", "pooled"],
             taps: &[tap],
+            sum: false,
             policy: Policy::Gradient,
         };
         let _ = differentiate(&model, &observations, &request);

@@ -1,0 +1,194 @@
+//! The gradient of one picture in two halves, forward and back, so that another class of the same picture costs only the
+//! second.
+//!
+//! Owns the two sessions and what the first left for the second. Must not know what the gradients are used for.
+
+use std::collections::HashSet;
+
+use ndarray::{Array3, Array4, Axis};
+
+use crate::attribution::Target;
+use crate::autodiff::{self, GradientModel, Observations, Policy, Request};
+use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Session, Value};
+use crate::onnx::{DataType, Graph, Model, surgery};
+
+use super::{At, Gradients, Network, NetworkError, batch, tensors};
+
+/// Most pairs of sessions kept: each holds its own copy of the weights.
+const KEPT: usize = 2;
+
+/// Most bytes of inner tensors kept of the last picture.
+const LARGEST: usize = 1 << 29;
+
+/// The pairs, the one used last at the end.
+#[derive(Default)]
+pub(super) struct Halves(Vec<Pair>);
+
+struct Pair {
+    wrt: Vec<String>,
+    taps: Vec<String>,
+    /// Both halves in one.
+    whole: Model,
+    made: GradientModel,
+    /// Logits, taps and what the way back uses of the way forth.
+    left: Vec<String>,
+    forth: Box<dyn Session>,
+    /// The second half and the names of its inputs, made when it is known what the first leaves.
+    back: Option<(Box<dyn Session>, Vec<String>)>,
+    /// The last picture and what the first half left of it.
+    last: Option<(Array3<f32>, Vec<Value>)>,
+}
+
+impl Pair {
+    fn new(
+        model: &Model,
+        engine: &dyn Engine,
+        observations: &Observations,
+        request: &Request<'_>,
+    ) -> Result<Self, NetworkError> {
+        let made = autodiff::differentiate(model, observations, request)?;
+        let whole = Model::from_bytes(made.bytes.clone(), model.folder().map(Into::into))?;
+        let mut left = vec![made.logits.clone()];
+        left.extend(made.taps.iter().cloned());
+        let fixed = |tensor: &str| observations.get(tensor).is_some_and(|observed| observed.value.is_some());
+        for tensor in used_later(whole.graph(), made.forward_nodes, fixed) {
+            if !left.iter().any(|known| known == tensor) && !model.graph().inputs.iter().any(|i| i.name == tensor) {
+                left.push(tensor.to_owned());
+            }
+        }
+        let ends: Vec<&str> = left.iter().map(String::as_str).collect();
+        let forth = surgery::cut(&whole, &ends)?;
+        let forth = engine.load(forth.bytes(), model.folder(), Effort::Light)?;
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let (wrt, taps) = (owned(request.wrt), owned(request.taps));
+        Ok(Self { wrt, taps, whole, made, left, forth, back: None, last: None })
+    }
+
+    /// Logits, gradients and taps of one picture `[1, C, H, W]` under the input's name.
+    fn run(
+        &mut self,
+        engine: &dyn Engine,
+        (name, x): (&str, &Array3<f32>),
+        seeds: [Value; 2],
+        cancel: &Cancel,
+    ) -> Result<Vec<Value>, NetworkError> {
+        let picture = Value::from(x.clone().insert_axis(Axis(0)));
+        let known = self.last.take().filter(|(last, _)| last == x);
+        let values = match known {
+            Some((_, values)) => values,
+            None => {
+                let names: Vec<&str> = self.left.iter().map(String::as_str).collect();
+                self.forth.run(&[(name, &picture)], &names, cancel)?
+            }
+        };
+        let ends: Vec<&str> = self.made.gradients.iter().map(String::as_str).collect();
+        let (back, wanted) = match &mut self.back {
+            Some(back) => back,
+            none => {
+                let given: Vec<_> = self.left.iter().map(String::as_str).zip(&values).map(declared).collect();
+                let back = surgery::resume(&self.whole, &given, &ends)?;
+                let session = engine.load(back.bytes(), self.whole.folder(), Effort::Light)?;
+                none.insert((session, back.graph().inputs.iter().map(|input| input.name.clone()).collect()))
+            }
+        };
+        let mut inputs = vec![(self.made.seed_logit.as_str(), &seeds[0]), (&self.made.seed_probability, &seeds[1])];
+        inputs.extend(self.left.iter().map(String::as_str).zip(&values));
+        inputs.push((name, &picture));
+        inputs.retain(|(name, _)| wanted.iter().any(|wanted| wanted == name));
+        let gradients = back.run(&inputs, &ends, cancel)?;
+        let mut answer = vec![values[0].clone()];
+        answer.extend(gradients);
+        answer.extend(values[1..=self.taps.len()].iter().cloned());
+        if values.iter().map(Value::bytes).sum::<usize>() <= LARGEST {
+            self.last = Some((x.clone(), values));
+        }
+        Ok(answer)
+    }
+}
+
+/// What the nodes from `first` on use of the nodes before, and of the inputs, but for what is the same for every picture.
+fn used_later(graph: &Graph, first: usize, fixed: impl Fn(&str) -> bool) -> Vec<&str> {
+    let before: HashSet<&str> = graph.nodes.iter().take(first).flat_map(|n| &n.outputs).map(String::as_str).collect();
+    let later = graph.nodes.iter().skip(first).flat_map(|node| node.inputs.iter().chain(&node.captured));
+    let mut seen = HashSet::new();
+    let used = later.map(String::as_str).filter(|name| !name.is_empty() && before.contains(name));
+    used.filter(|name| !graph.is_constant(name) && !fixed(name) && seen.insert(*name)).collect()
+}
+
+/// A tensor as the second half declares it.
+fn declared<'a>((name, value): (&'a str, &'a Value)) -> (&'a str, DataType, &'a [usize]) {
+    let element = match value.element_type() {
+        ElementType::F32 => DataType::Float,
+        ElementType::F64 => DataType::Double,
+        ElementType::I64 => DataType::Int64,
+        ElementType::I32 => DataType::Int32,
+        ElementType::U8 => DataType::Uint8,
+        ElementType::Bool => DataType::Bool,
+    };
+    (name, element, value.shape())
+}
+
+impl Network {
+    /// As [`Network::gradient`] for one picture `[C, H, W]`. What the forward pass computes is kept, so that another target of
+    /// the same picture takes about half the time.
+    pub fn gradient_of_one(
+        &mut self,
+        x: &Array3<f32>,
+        target: Target,
+        at: At<'_>,
+        cancel: &Cancel,
+    ) -> Result<Gradients, NetworkError> {
+        let batch: Array4<f32> = x.clone().insert_axis(Axis(0));
+        if self.part.is_some_and(|part| part != 1) {
+            return self.gradient(&batch, &[target], at, cancel);
+        }
+        match self.in_halves(x, target, at, cancel) {
+            Err(NetworkError::Engine(error)) if !matches!(error, EngineError::Cancelled) => {
+                tracing::debug!(%error, "the gradient was not taken in halves");
+                self.gradient(&batch, &[target], at, cancel)
+            }
+            answer => answer,
+        }
+    }
+
+    pub(super) fn in_halves(
+        &mut self,
+        x: &Array3<f32>,
+        target: Target,
+        at: At<'_>,
+        cancel: &Cancel,
+    ) -> Result<Gradients, NetworkError> {
+        if x.shape() != self.preprocess.shape() {
+            return Err(NetworkError::Shape { given: x.shape().to_vec(), expected: self.preprocess.shape() });
+        }
+        let seeds = self.seeds(&[target])?.map(Value::from);
+        self.observe()?;
+        let (wrt, taps) = match at {
+            At::Input => (vec![self.input.name.as_str()], Vec::new()),
+            At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
+        };
+        let pairs = &mut self.halves.0;
+        let serves = |pair: &Pair| pair.wrt.iter().eq(&wrt) && pair.taps.iter().eq(&taps);
+        let mut pair = match pairs.iter().position(serves) {
+            Some(at) => pairs.remove(at),
+            None => {
+                let observations = self.observations.get_or_insert_default();
+                let (logits, activation) = (self.logits.as_str(), self.activation);
+                let policy = Policy::Gradient;
+                let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false };
+                Pair::new(&self.model, &*self.engine, observations, &request)?
+            }
+        };
+        let result = pair.run(&*self.engine, (&self.input.name, x), seeds, cancel);
+        let straight_through = pair.made.straight_through;
+        if pairs.len() >= KEPT {
+            pairs.remove(0);
+        }
+        pairs.push(pair);
+        let mut values = result?.into_iter().map(Value::into_f32);
+        let logits = batch::rows(values.next().transpose()?, self.classes)?;
+        let mut gradients = values.map(|value| batch::maps(value?)).collect::<Result<Vec<_>, _>>()?;
+        let activations = gradients.split_off(wrt.len());
+        Ok(Gradients { logits, gradients, activations, straight_through })
+    }
+}
