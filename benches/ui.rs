@@ -73,7 +73,8 @@ impl Program {
         let rgb = RgbImage::from_fn(512, 512, |x, y| image::Rgb([x as u8, y as u8, (x ^ y) as u8]));
         let mut program = Self {
             state,
-            worker: Worker::start(Explainer::new(recipe), move |event| drop(to_job.send(Msg::Job(event)))).unwrap(),
+            worker: Worker::start(Explainer::new(recipe, None), move |event| drop(to_job.send(Msg::Job(event))))
+                .unwrap(),
             painters: Painters::start(move |made| drop(to_painter.send(Msg::Made(made)))).unwrap(),
             receiver,
             writer: Writer::new(Depth::True),

@@ -17,6 +17,7 @@ pub use cancel::Cancel;
 pub use cores::cores;
 use device::DeviceChoice;
 use library::{Library, LibraryError, Search};
+pub use memory::most as memory;
 pub use value::{ElementType, Value};
 
 /// Why a graph could not be loaded or run.

@@ -11,18 +11,21 @@ use ndarray::{Array2, ArrayView1};
 use crate::attribution::{Attribution, MethodId, Parameters, Target};
 use crate::interpretation::feature_maps::{FeatureMaps, Side};
 use crate::interpretation::filters::Filters;
+use crate::interpretation::prototypes::By;
 use crate::model::labels::Labels;
 use crate::model::layers::Layer;
 use crate::model::output::Activation;
 use crate::model::picture::Picture;
 use crate::model::preprocess::{Prepared, Preprocess};
 use crate::model::settings::Listing;
+use crate::model::unit::Unit;
 use crate::network::Prediction;
 use crate::network::prediction;
 
 pub mod cache;
 pub mod examples;
 pub mod explainer;
+pub mod indexer;
 mod inside;
 pub mod painter;
 pub mod progress;
@@ -30,6 +33,7 @@ pub mod sheet;
 pub mod subject;
 pub mod worker;
 
+use examples::{Gallery, Kinds};
 use progress::Progress;
 
 /// Name of a question to the engine thread, and of its answer in the cache. Pictures are named by their place in the
@@ -84,12 +88,30 @@ pub enum Key {
         /// For which picture.
         picture: usize,
     },
+    /// Read a unit's top pictures from the index.
+    Examples {
+        /// Which unit.
+        unit: Unit,
+        /// What they are ranked by.
+        by: By,
+        /// How often the index had been written.
+        written: usize,
+    },
+    /// Group them by how the layer answers to them.
+    Kinds {
+        /// Which unit.
+        unit: Unit,
+        /// What they are ranked by.
+        by: By,
+        /// How often the index had been written.
+        written: usize,
+    },
 }
 
 impl Key {
     /// Whether it is about the network alone.
     pub fn needs_no_picture(&self) -> bool {
-        matches!(self, Self::Open | Self::Filters { .. })
+        matches!(self, Self::Open | Self::Filters { .. } | Self::Examples { .. } | Self::Kinds { .. })
     }
 
     /// What the status line calls the work.
@@ -102,6 +124,8 @@ impl Key {
             Self::Filters { .. } => "filters",
             Self::Maps { .. } => "feature maps",
             Self::Census { .. } => "all layers",
+            Self::Examples { .. } => "top pictures",
+            Self::Kinds { .. } => "kinds of pictures",
         }
     }
 }
@@ -219,6 +243,10 @@ pub enum Outcome {
         /// For each layer, the mean over its channels.
         busy: Arc<Vec<Array2<f32>>>,
     },
+    /// To [`Key::Examples`].
+    Examples(Arc<Gallery>),
+    /// To [`Key::Kinds`].
+    Kinds(Arc<Kinds>),
 }
 
 impl Outcome {
@@ -242,6 +270,8 @@ impl Outcome {
             Self::Census { alive, busy } => {
                 alive.iter().map(Vec::len).sum::<usize>() + busy.iter().map(|map| 4 * map.len()).sum::<usize>()
             }
+            Self::Examples(gallery) => gallery.bytes(),
+            Self::Kinds(kinds) => size_of_val(kinds.of.as_slice()),
         }
     }
 }

@@ -6,7 +6,7 @@
     reason = "a test that cannot go on fails, or says why it is skipped"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use image::{Rgb, RgbImage};
@@ -19,22 +19,15 @@ use serde_json::{Value, json};
 
 #[path = "support/colours.rs"]
 mod colours;
+#[path = "support/data.rs"]
+mod data;
 
 use colours::Studio;
 
 fn lensor(studio: &Studio, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
     command.current_dir(studio.folder()).args(arguments).args(["--model", "colours.onnx", "--device", "cpu"]);
-    command.env("XDG_DATA_HOME", studio.path("data")).env_remove("SLURM_ARRAY_TASK_ID").stdin(Stdio::null());
-    if let Some(home) = std::env::var_os("HOME") {
-        // The runtime is found where it was fetched to; indexes go to the folder of the test.
-        let fetched = std::env::var_os("XDG_DATA_HOME").map_or(Path::new(&home).join(".local/share"), PathBuf::from);
-        let _ = std::fs::create_dir_all(studio.path("data/lensor"));
-        #[cfg(unix)]
-        for entry in std::fs::read_dir(fetched.join("lensor")).into_iter().flatten().flatten() {
-            let _ = std::os::unix::fs::symlink(entry.path(), studio.path("data/lensor").join(entry.file_name()));
-        }
-    }
+    command.env("XDG_DATA_HOME", data::home(studio.folder())).env_remove("SLURM_ARRAY_TASK_ID").stdin(Stdio::null());
     command
 }
 

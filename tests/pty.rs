@@ -5,6 +5,8 @@
 
 #[path = "support/colours.rs"]
 mod colours;
+#[path = "support/data.rs"]
+mod data;
 #[path = "support/terminal.rs"]
 mod terminal;
 
@@ -50,6 +52,40 @@ fn keys_walk_from_the_picture_to_the_path_and_out() {
     assert_eq!(terminal.exit_code(), 0);
     assert!(terminal.is_restored());
     assert!(studio.path("b-grad-cam-maps-red.png").exists());
+}
+
+#[test]
+fn an_index_is_made_and_seen_by_keys() {
+    let studio = Studio::new();
+    for (name, colour) in [("red", [220, 30, 30]), ("blue", [30, 30, 220]), ("dark", [60, 30, 30])] {
+        studio.square(&format!("photos/{name}.png"), colour);
+    }
+    let data = data::home(studio.folder());
+    let variables = [("XDG_DATA_HOME", data.to_str().unwrap())];
+    let arguments = ["colours.onnx", "photos", "--device", "cpu"];
+    let mut terminal =
+        Terminal::start(Kind::Plain, studio.folder(), env!("CARGO_BIN_EXE_lensor"), &arguments, &variables);
+    terminal.wait(&["Grad-CAM ▸ maps", "ready"]);
+    terminal.send("4");
+    terminal.wait(&["Examples ▸ maps:0", "there is no index of this folder yet", "i makes it"]);
+    terminal.send("i");
+    terminal.wait(&["index complete, 3 new pictures"]);
+    let screen = terminal.wait(&["top pictures · by max · picture", "3, complete", "red.png", "dark.png", "ready"]);
+    assert!(screen.contains("silent"), "{screen}");
+    terminal.send("l");
+    terminal.wait(&["Examples ▸ maps:1", "silent for every picture"]);
+    terminal.send("luoG");
+    // The layer answers to the blue one, and not to the others.
+    terminal.wait(&[
+        "Examples ▸ maps:2",
+        "by mean · crop · of 2 kinds, a row each",
+        "A blue.png",
+        "B red.png",
+        "ready",
+    ]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(terminal.is_restored());
 }
 
 #[test]

@@ -45,9 +45,12 @@ pub enum Command {
     OrderNext,
     OrderPrevious,
     ContrastNext,
+    GroupToggle,
+    IndexToggle,
     TabPicture,
     TabFilters,
     TabMaps,
+    TabExamples,
     TabExplain,
     TabPath,
     TabNext,
@@ -107,6 +110,7 @@ pub const TABLE: &[Entry] = &[
     entry(Command::TabPicture, "show.picture", "the picture, and what the network is fed", &["1"]),
     entry(Command::TabFilters, "show.filters", "the filters of a convolution", &["2"]),
     entry(Command::TabMaps, "show.maps", "the feature maps of a layer", &["3"]),
+    entry(Command::TabExamples, "show.examples", "the pictures that excite a unit most", &["4"]),
     entry(Command::TabExplain, "show.explain", "why: the map of a method", &["7"]),
     entry(Command::TabPath, "show.path", "integrated gradients, step by step", &["8"]),
     entry(Command::TabNext, "show.next", "next view", &["Tab"]),
@@ -143,6 +147,8 @@ pub const TABLE: &[Entry] = &[
     entry(Command::OrderNext, "unit.order", "order: index, mean, max, zeros, similarity", &["u"]),
     entry(Command::OrderPrevious, "unit.order-back", "the same, backwards", &["U"]),
     entry(Command::ContrastNext, "unit.contrast", "colours by each tile's range, or by that of all", &["w"]),
+    entry(Command::GroupToggle, "examples.kinds", "top pictures by rank, or by kind", &["G"]),
+    entry(Command::IndexToggle, "examples.index", "make the index of the folder, or stop making it", &["i"]),
     entry(Command::ViewNext, "look.view", "overlay, map, side by side, picture", &["o"]),
     entry(Command::ViewPrevious, "look.view-back", "the same, backwards", &["O"]),
     entry(Command::OpacityUp, "look.opacity-up", "more opaque", &[")"]),
@@ -206,6 +212,14 @@ impl Command {
             Self::RowFarNext | Self::RowFarPrevious if of_unit.is_none() => no("there are no rows here"),
             Self::RowNext | Self::RowPrevious if of_unit.is_none() && state.pictures.len() < 2 => {
                 no("there is only one picture")
+            }
+            Self::GroupToggle | Self::IndexToggle if state.tab != Tab::Examples => {
+                no("top pictures are in Examples (4)")
+            }
+            Self::ViewNext | Self::ViewPrevious | Self::OrderNext | Self::OrderPrevious
+                if state.tab == Tab::Examples =>
+            {
+                Ok(())
             }
             Self::SideToggle | Self::OrderNext | Self::OrderPrevious if state.tab != Tab::Maps => {
                 no("feature maps have it (3)")

@@ -9,8 +9,13 @@ use super::state::{Start, State};
 use super::update::{Effect, Msg, update};
 use crate::attribution::{AlphaPath, Attribution, Completeness, MethodId, Raw};
 use crate::config::theme::{Theme, Themes};
+use crate::index::examples::{Example, Unit};
+use crate::index::store::Extent;
 use crate::interpretation::feature_maps::{FeatureMaps, Side};
 use crate::interpretation::filters::{Filters, Folded};
+use crate::interpretation::prototypes::ranking::Entry;
+use crate::interpretation::prototypes::tally::Tally;
+use crate::jobs::examples::{Gallery, Kinds};
 use crate::jobs::painter::Made;
 use crate::jobs::{Event, Explained, Facts, Key, Outcome, Request, Seen};
 use crate::look::Look;
@@ -20,8 +25,9 @@ use crate::model::labels::Labels;
 use crate::model::layers::{Kind, Layer};
 use crate::model::output::Activation;
 use crate::model::picture::Picture;
-use crate::model::preprocess::Preprocess;
+use crate::model::preprocess::{Preprocess, Rect};
 use crate::model::settings::{Listing, Setting};
+use crate::network::Scores;
 use crate::terminal::graphics::Graphics;
 use crate::terminal::picture::{Encoding, scale};
 
@@ -126,6 +132,28 @@ fn filters(layer: usize) -> Filters {
     }
 }
 
+/// What an index says about a unit, of pictures that are gone.
+fn gallery(channel: usize) -> Gallery {
+    let mut tally = Tally::new(&[1], 5);
+    for at in 0..40u64 {
+        let score = (at as f32 * 0.25 + channel as f32 * 0.1 - 3.0).max(0.0);
+        let scores = Scores::new(vec![score / 4.0], vec![score], vec![score]);
+        tally.record(0, &scores, at, |_| Some((1, 2)));
+    }
+    let tally = tally.units()[0].clone();
+    let example = |entry: &Entry| Example {
+        score: entry.score,
+        position: (entry.row, entry.column),
+        file: format!("photos/{}.jpg", entry.picture).into(),
+        sha256: String::new(),
+        size: (32, 24),
+        crop: Rect { x: 8.0, y: 6.0, width: 8.0, height: 8.0 },
+    };
+    let examples = tally.max.ranking.entries().iter().map(example).collect();
+    let extent = Extent { pictures: 40, files: 41, broken: 1, finished: false, runners: Vec::new() };
+    Gallery::new(Unit { tally, examples }, extent)
+}
+
 /// What the made-up network answers.
 pub fn answer(request: &Request) -> Outcome {
     match &request.key {
@@ -185,6 +213,11 @@ pub fn answer(request: &Request) -> Outcome {
             let busy =
                 layers.iter().map(|layer| Array2::from_shape_fn((layer.height, layer.width), |(y, x)| (x + y) as f32));
             Outcome::Census { alive: Arc::new(alive), busy: Arc::new(busy.collect()) }
+        }
+        Key::Examples { unit, .. } => Outcome::Examples(Arc::new(gallery(unit.channel))),
+        Key::Kinds { .. } => {
+            let of = [0, 1, 0, 0, 1].map(Some).to_vec();
+            Outcome::Kinds(Arc::new(Kinds { count: 2, silhouette: 0.61, of }))
         }
         Key::Layers { layers, .. } => {
             let map = |side: &usize| Array2::from_shape_fn((2 + side % 2, 2), |(y, x)| (x * y) as f32);

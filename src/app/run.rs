@@ -3,7 +3,7 @@
 //! Owns all input and output of the program. Event driven: it sleeps until something happens, and draws at most one
 //! frame per [`FRAME`]. Must not decide anything: that is [`update`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use crate::config::paths;
 use crate::config::theme::{Theme, Themes};
 use crate::export::{self, ExportError};
 use crate::jobs::explainer::{Explainer, Recipe};
+use crate::jobs::indexer::{self, Indexer, News};
 use crate::jobs::painter::Painters;
 use crate::jobs::subject::Subject;
 use crate::jobs::worker::Worker;
@@ -84,6 +85,9 @@ struct Lanes {
     worker: Worker,
     painters: Painters,
     reader: Reader,
+    /// What an index of the pictures' folder is made from.
+    shelf: (Recipe, Option<PathBuf>),
+    indexer: Option<Indexer>,
     sender: UnboundedSender<Msg>,
     tmux: bool,
     tick: Option<Instant>,
@@ -96,12 +100,16 @@ async fn serve(options: Options, origins: Vec<Origin>, found: Capabilities) -> R
     let gone = lost.clone();
     let screen = Screen::open(found.depth, move || gone.notify_one())?;
     let (to_job, to_painter, to_reader) = (sender.clone(), sender.clone(), sender.clone());
+    let shelf = (options.recipe.clone(), indexer::folder(&origins, paths::data().as_deref()));
+    let explainer = Explainer::new(options.recipe, shelf.1.clone());
     // A send fails only when the loop has ended, and then nobody waits for it.
     let mut lanes = Lanes {
         screen,
-        worker: Worker::start(Explainer::new(options.recipe), move |event| drop(to_job.send(Msg::Job(event))))?,
+        worker: Worker::start(explainer, move |event| drop(to_job.send(Msg::Job(event))))?,
         painters: Painters::start(move |made| drop(to_painter.send(Msg::Made(made))))?,
         reader: Reader::start(origins, move |at, read| drop(to_reader.send(Msg::Read(at, read))))?,
+        shelf,
+        indexer: None,
         sender,
         tmux: found.tmux,
         tick: None,
@@ -232,6 +240,7 @@ impl Lanes {
                 Effect::Read(index) => self.reader.read(index),
                 Effect::Submit(request) => self.worker.submit(request),
                 Effect::Cancel => self.worker.cancel(),
+                Effect::Index(make) => self.index(make),
                 Effect::Paint(serial, order) => self.painters.order(serial, order),
                 Effect::Copy(text) => self.screen.pass(&clipboard::copy(&text, self.tmux)),
                 Effect::Export { subject, name, command } => self.export(subject, name, command)?,
@@ -248,6 +257,26 @@ impl Lanes {
             }
         }
         Ok(None)
+    }
+
+    /// Makes the index of the pictures' folder, or stops making it.
+    fn index(&mut self, make: bool) {
+        if let Some(indexer) = self.indexer.as_ref().filter(|_| !make) {
+            return indexer.cancel();
+        }
+        let (recipe, folder) = self.shelf.clone();
+        let sender = self.sender.clone();
+        // Nobody waits for it once the program ends.
+        let send = move |news| _ = sender.send(Msg::Index(news));
+        let started = match folder {
+            Some(folder) => Indexer::start(recipe, folder, send.clone()).map_err(|error| error.to_string()),
+            None => Err("the pictures lie in no folder that could be indexed".to_owned()),
+        };
+        match started {
+            // One that was there has ended.
+            Ok(indexer) => self.indexer = Some(indexer),
+            Err(why) => send(News::Failed(why)),
+        }
     }
 
     fn export(&self, subject: Subject, name: String, command: String) -> Result<(), RunError> {

@@ -24,8 +24,10 @@ use crate::model::picture::Picture;
 use crate::terminal::picture::{Encoded, Encoding};
 
 mod answers;
+mod examples;
 mod unit;
 
+pub use examples::{Examples, Making, in_rows};
 pub use unit::{Cursor, Tally};
 
 /// Bytes of results that are kept.
@@ -40,6 +42,8 @@ pub enum Tab {
     Filters,
     /// 3: the feature maps of a layer.
     Maps,
+    /// 4: the pictures that excite a unit most.
+    Examples,
     /// 7: the map of a method.
     Explain,
     /// 8: integrated gradients step by step.
@@ -48,10 +52,11 @@ pub enum Tab {
 
 impl Tab {
     /// Every view with its digit and name.
-    pub const ALL: [(Self, char, &'static str); 5] = [
+    pub const ALL: [(Self, char, &'static str); 6] = [
         (Self::Picture, '1', "Picture"),
         (Self::Filters, '2', "Filters"),
         (Self::Maps, '3', "Maps"),
+        (Self::Examples, '4', "Examples"),
         (Self::Explain, '7', "Explain"),
         (Self::Path, '8', "Path"),
     ];
@@ -199,6 +204,8 @@ pub struct State {
     pub look: Look,
     /// The unit under the cursor, and how units are looked at.
     pub cursor: Cursor,
+    /// How top pictures are shown, and the index they come from.
+    pub examples: Examples,
     /// Channels that said something, over the pictures looked at so far.
     pub tally: Tally,
     /// Step of the path.
@@ -271,6 +278,7 @@ impl State {
             parameters: Parameters::default(),
             look: start.look,
             cursor: Cursor::default(),
+            examples: Examples::default(),
             tally: Tally::default(),
             step: 0,
             playing: false,

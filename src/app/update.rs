@@ -16,6 +16,7 @@ use super::state::{Load, Model, Popup, Shown, State, Tab, Toast};
 use super::view::{self, reproduce};
 use crate::attribution::{MethodId, Of};
 use crate::config::keys::{Key as Press, Meaning};
+use crate::jobs::indexer::News;
 use crate::jobs::painter::{Made, Order};
 use crate::jobs::subject::Subject;
 use crate::jobs::{Event, Key, Outcome, Request};
@@ -37,6 +38,8 @@ pub enum Msg {
     Read(usize, Result<ReadPicture, String>),
     /// A pane was painted.
     Made(Made),
+    /// News of the index that is being made.
+    Index(News),
     /// A file was written, or not.
     Exported(Result<String, String>),
     /// Time for the next step of the path.
@@ -59,6 +62,8 @@ pub enum Effect {
     Submit(Request),
     /// Cancel what the engine thread does.
     Cancel,
+    /// Make the index of the folder, or stop making it.
+    Index(bool),
     /// Paint a pane; the number comes back with it.
     Paint(u64, Order),
     /// Put text on the clipboard.
@@ -115,6 +120,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
         }
         Msg::Made(made) => painted(state, made),
+        Msg::Index(news) => state.index_news(news),
         Msg::Exported(result) => {
             let bad = result.is_err();
             let text = result.map_or_else(|why| why, |path| format!("saved {path}"));
@@ -355,6 +361,7 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::TabPicture => step::tab(state, Tab::Picture),
         Command::TabFilters => step::tab(state, Tab::Filters),
         Command::TabMaps => step::tab(state, Tab::Maps),
+        Command::TabExamples => step::tab(state, Tab::Examples),
         Command::TabExplain => step::tab(state, Tab::Explain),
         Command::TabPath => step::tab(state, Tab::Path),
         Command::TabNext => {
@@ -413,7 +420,8 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::Back => state.playing = false,
         // Of units alone.
         Command::RowFarNext | Command::RowFarPrevious | Command::SideToggle => {}
-        Command::OrderNext | Command::OrderPrevious | Command::ContrastNext => {}
+        Command::OrderNext | Command::OrderPrevious | Command::ContrastNext | Command::GroupToggle => {}
+        Command::IndexToggle => effects.push(Effect::Index(state.examples.making.is_none())),
     }
 }
 

@@ -8,6 +8,7 @@ use super::update::step;
 use crate::jobs::Key;
 use crate::jobs::subject::Subject;
 
+pub mod examples;
 mod explain;
 mod filters;
 mod maps;
@@ -89,6 +90,7 @@ pub fn of(tab: Tab) -> &'static dyn View {
         Tab::Picture => &picture::Picture,
         Tab::Filters => &filters::Filters,
         Tab::Maps => &maps::Maps,
+        Tab::Examples => &examples::Examples,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }

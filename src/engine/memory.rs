@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// where a lower limit is set already.
 #[cfg(target_os = "linux")]
 pub(super) fn limit() {
-    let Some(most) = machine().into_iter().chain(container()).min() else { return };
+    let Some(most) = most() else { return };
     let Rlimit { current, maximum } = getrlimit(Resource::Data);
     if current.is_none_or(|current| current > most) {
         let limit = Rlimit { current: Some(maximum.map_or(most, |maximum| maximum.min(most))), maximum };
@@ -23,6 +23,18 @@ pub(super) fn limit() {
 /// Does nothing on this system.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn limit() {}
+
+/// Bytes of memory that the process may use; `None` where that is not known.
+#[cfg(target_os = "linux")]
+pub fn most() -> Option<u64> {
+    machine().into_iter().chain(container()).min()
+}
+
+/// Not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn most() -> Option<u64> {
+    None
+}
 
 /// Bytes of memory that the machine has.
 #[cfg(target_os = "linux")]

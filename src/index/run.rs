@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::store::{About, IndexedLayer};
 use super::{IndexError, Store, key};
-use crate::engine::{Cancel, Engine};
+use crate::engine::{self, Cancel, Engine};
 use crate::model::preprocess::Preprocess;
 use crate::model::receptive;
 use crate::network::digest::{Digest, Maps};
@@ -31,6 +31,12 @@ mod runner;
 
 /// How often progress is told.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Bytes that a session is expected to need beside its weights.
+const ROOM: u64 = 256 << 20;
+
+/// Sessions on a device other than the processor: one runs while the other is fed.
+const ON_DEVICE: usize = 2;
 
 /// Prepared pictures that wait, for each runner.
 const WAITING: usize = 2;
@@ -85,8 +91,14 @@ pub fn about(
 }
 
 impl Runners {
-    /// Sessions for so many pictures at a time, each on one thread of `engine`.
+    /// Sessions for so many pictures at a time, each on one thread of `engine`; fewer where half of the memory would not
+    /// hold them.
     pub fn new(network: &Network, engine: Arc<dyn Engine>, count: usize) -> Result<Self, IndexError> {
+        // The runtime holds the weights as they are and as it lays them out, while it loads a third time.
+        let each = 3 * network.model().bytes().len() as u64 + ROOM;
+        let fitting = engine::memory().map_or(count, |bytes| usize::try_from(bytes / 2 / each).unwrap_or(count));
+        let on_processor = engine.device().starts_with("CPU");
+        let count = count.min(fitting).min(if on_processor { count } else { ON_DEVICE });
         let digests = (0..count.max(1)).map(|_| network.digest(&*engine)).collect::<Result<Vec<_>, _>>()?;
         let runner = format!("ONNX Runtime {}, {}", engine.version(), engine.device());
         let maps = Mutex::new(network.maps(engine));
@@ -250,7 +262,7 @@ fn watch(
             (written, took) = (Instant::now(), begun.elapsed());
         }
     }
-    let cancelled = |error: &NetworkError| matches!(error, NetworkError::Engine(crate::engine::EngineError::Cancelled));
+    let cancelled = |error: &NetworkError| matches!(error, NetworkError::Engine(engine::EngineError::Cancelled));
     let mut progress = lock(ledger).progress.clone();
     (progress.found, progress.listed) = (count.found.load(Ordering::Relaxed), true);
     progress.rate = progress.done as f64 / count.begun.elapsed().as_secs_f64().max(1e-3);

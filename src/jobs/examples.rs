@@ -2,13 +2,94 @@
 //!
 //! Owns opening and cutting. Must not know where tiles lie on a screen or in a file.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
+use super::Outcome;
+use super::explainer::failed;
+use super::worker::Stopped;
 use crate::choice::choice;
-use crate::index::examples::Example;
+use crate::engine::Cancel;
+use crate::index::Store;
+use crate::index::examples::{self, Example, Unit};
+use crate::index::store::Extent;
+use crate::interpretation::prototypes::By;
+use crate::interpretation::prototypes::tally::UnitTally;
+use crate::model;
 use crate::model::preprocess::Rect;
+use crate::network::Network;
 use crate::paint::mosaic::Grid;
+
+/// Side of a tile that is kept for the screen, pixels.
+pub const TILE: u32 = 224;
+
+/// A unit's top pictures, cut and scaled for the screen.
+#[derive(Clone, Debug)]
+pub struct Gallery {
+    /// Counts, rankings and histograms of the unit.
+    pub tally: UnitTally,
+    /// Its top pictures, the first first.
+    pub examples: Vec<Example>,
+    /// How far the index is.
+    pub extent: Extent,
+    /// For each, what it saw and the whole picture.
+    tiles: Vec<[RgbImage; 2]>,
+}
+
+impl Gallery {
+    /// Opens and cuts the pictures of a unit.
+    pub fn new(unit: Unit, extent: Extent) -> Self {
+        let both = |example: &Example| [Show::Crop, Show::Picture].map(|show| tile(example, show, TILE));
+        Self { tiles: unit.examples.iter().map(both).collect(), tally: unit.tally, examples: unit.examples, extent }
+    }
+
+    /// The tile of the picture of a rank; one without anything on it where there is none.
+    pub fn tile(&self, rank: usize, show: Show) -> &RgbImage {
+        static NOTHING: std::sync::LazyLock<RgbImage> = std::sync::LazyLock::new(|| RgbImage::new(1, 1));
+        let at = usize::from(show == Show::Picture);
+        self.tiles.get(rank).map_or(&NOTHING, |tiles| &tiles[at])
+    }
+
+    /// Bytes it holds, about.
+    pub fn bytes(&self) -> usize {
+        self.tiles.iter().flatten().map(|tile| tile.as_raw().len()).sum()
+    }
+}
+
+/// The kinds that top pictures are of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kinds {
+    /// How many.
+    pub count: usize,
+    /// How well they are told apart, −1 to 1.
+    pub silhouette: f64,
+    /// The kind of each picture; `None` where it is gone.
+    pub of: Vec<Option<usize>>,
+}
+
+/// The top pictures of a unit, as the index in `file` has them.
+pub fn gallery(file: &Path, unit: model::unit::Unit, by: By) -> Result<Outcome, Stopped> {
+    let store = Store::open(file).map_err(failed)?;
+    let found = examples::unit(&store, unit.layer, unit.channel, by, usize::MAX).map_err(failed)?;
+    Ok(Outcome::Examples(Arc::new(Gallery::new(found, store.extent().map_err(failed)?))))
+}
+
+/// The kinds that they are of.
+pub fn kinds(
+    network: &mut Network,
+    file: &Path,
+    unit: model::unit::Unit,
+    by: By,
+    cancel: &Cancel,
+) -> Result<Outcome, Stopped> {
+    let store = Store::open(file).map_err(failed)?;
+    let found = examples::unit(&store, unit.layer, unit.channel, by, usize::MAX).map_err(failed)?;
+    let (clusters, of) = examples::clusters(network, unit.layer, by, &found.examples, cancel)?;
+    Ok(Outcome::Kinds(Arc::new(Kinds { count: clusters.count, silhouette: clusters.silhouette, of })))
+}
 
 choice! {
     /// What a tile shows.
@@ -78,11 +159,11 @@ fn outline(tile: &mut RgbImage, (left, top, right, bottom): (i64, i64, i64, i64)
     (top..=bottom).for_each(|y| [left, right].into_iter().for_each(|x| dot(x, y)));
 }
 
-/// The tiles in one picture for a file: about square, or a row for each group where pictures are grouped.
+/// The tiles in one picture for a file: about square, or a row for each group where there are several.
 pub fn sheet(examples: &[Example], groups: Option<&[Option<usize>]>, show: Show, side: u32) -> RgbImage {
     let gap = side / 20 + 1;
     let tiles = |of: &[&Example]| of.iter().map(|example| tile(example, show, side)).collect::<Vec<_>>();
-    let Some(groups) = groups else {
+    let Some(groups) = groups.filter(|groups| grouped(groups).len() > 1) else {
         let all: Vec<&Example> = examples.iter().collect();
         return Grid::square(all.len(), (side, side), gap).paint(tiles(&all).into_iter());
     };

@@ -3,18 +3,21 @@
 //!
 //! Owns the network once it is open. Must not know which question comes next or how an answer is shown.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ndarray::Axis;
 
 use super::worker::{Answer, Stopped, Tell};
-use super::{Explained, Facts, Key, Outcome, Request, Seen, inside};
+use super::{Explained, Facts, Key, Outcome, Request, Seen, examples, inside};
 use crate::attribution::{self, Attribution, AttributionError, MethodId, Parameters, Question, Target, grad_cam};
 use crate::config::paths;
 use crate::engine::device::DeviceChoice;
 use crate::engine::library::Search;
 use crate::engine::{self, Cancel, EngineError};
+use crate::index::shard::Shard;
+use crate::index::{key, place};
 use crate::model::head::Head;
 use crate::model::picture::Picture;
 use crate::model::settings::Overrides;
@@ -43,12 +46,30 @@ pub struct Recipe {
 pub struct Explainer {
     recipe: Recipe,
     network: Option<Network>,
+    /// The folder whose index is looked into.
+    folder: Option<PathBuf>,
+    /// The file of that index, once it was asked for.
+    index: Option<PathBuf>,
 }
 
 impl Explainer {
     /// Nothing is opened before [`Key::Open`] asks for it.
-    pub fn new(recipe: Recipe) -> Self {
-        Self { recipe, network: None }
+    pub fn new(recipe: Recipe, folder: Option<PathBuf>) -> Self {
+        Self { recipe, network: None, folder, index: None }
+    }
+
+    /// The file of the index of the folder.
+    fn index(&mut self) -> Result<PathBuf, Stopped> {
+        if let Some(file) = &self.index {
+            return Ok(file.clone());
+        }
+        let missing = || Stopped::Failed("the pictures lie in no folder that could be indexed".to_owned());
+        let folder = self.folder.as_ref().and_then(|folder| folder.canonicalize().ok()).ok_or_else(missing)?;
+        let model = key::of_model(&self.recipe.source.open().map_err(failed)?.model).map_err(failed)?;
+        let network = self.network.as_ref().ok_or_else(missing)?;
+        let preparation = key::of_preparation(network.preprocess());
+        let file = place::of_folder(&model, &preparation, &folder, Shard::default()).map_err(failed)?;
+        Ok(self.index.insert(file).clone())
     }
 
     fn open(&mut self, tell: Tell<'_>) -> Result<Outcome, Stopped> {
@@ -95,6 +116,10 @@ impl Answer for Explainer {
         if request.key == Key::Open {
             return self.open(tell);
         }
+        let index = match request.key {
+            Key::Examples { .. } | Key::Kinds { .. } => self.index()?,
+            _ => PathBuf::new(),
+        };
         let missing = || Stopped::Failed("this was asked before the network was open or the picture read".to_owned());
         let network = self.network.as_mut().ok_or_else(missing)?;
         let seen = || request.seen.as_deref().ok_or_else(missing);
@@ -112,6 +137,8 @@ impl Answer for Explainer {
             Key::Filters { layer } => inside::filters(network, *layer),
             Key::Maps { layer, side, .. } => inside::maps(network, seen()?, (*layer, *side), cancel),
             Key::Census { .. } => inside::census(network, seen()?, cancel, tell),
+            Key::Examples { unit, by, .. } => examples::gallery(&index, *unit, *by),
+            Key::Kinds { unit, by, .. } => examples::kinds(network, &index, *unit, *by, cancel),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use image::{RgbImage, imageops};
 use ndarray::{Axis, s};
 
+use super::examples::{Gallery, Show, TILE};
 use crate::interpretation::feature_maps::FeatureMaps;
 use crate::interpretation::filters::Filters;
 use crate::look::{Colormap, Contrast};
@@ -21,6 +22,8 @@ pub enum Sheet {
     Filters(Arc<Filters>, Option<usize>),
     /// Feature maps.
     Maps(Arc<FeatureMaps>),
+    /// Top pictures of a unit, by rank instead of by channel.
+    Examples(Arc<Gallery>, Show),
 }
 
 impl PartialEq for Sheet {
@@ -28,6 +31,7 @@ impl PartialEq for Sheet {
         match (self, other) {
             (Self::Filters(a, i), Self::Filters(b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Maps(a), Self::Maps(b)) => Arc::ptr_eq(a, b),
+            (Self::Examples(a, show), Self::Examples(b, other)) => Arc::ptr_eq(a, b) && show == other,
             _ => false,
         }
     }
@@ -100,6 +104,7 @@ impl Sheet {
         match self {
             Self::Filters(filters, _) => filters.count(),
             Self::Maps(maps) => maps.count(),
+            Self::Examples(gallery, _) => gallery.examples.len(),
         }
     }
 
@@ -108,6 +113,7 @@ impl Sheet {
         let (height, width) = match self {
             Self::Filters(filters, _) => (filters.weights.dim().2, filters.weights.dim().3),
             Self::Maps(maps) => (maps.maps.dim().1, maps.maps.dim().2),
+            Self::Examples(..) => (TILE as usize, TILE as usize),
         };
         (width, height)
     }
@@ -137,6 +143,7 @@ impl Sheet {
                 let figures = maps.figures.get(channels).unwrap_or_default();
                 Ends::of(figures.iter().flat_map(|figures| [&figures.min, &figures.max]))
             }
+            Self::Examples(..) => Ends::of([]),
         }
     }
 
@@ -157,6 +164,7 @@ impl Sheet {
                     tile::values(filters.kernel(*channel, (*input).min(filters.inputs() - 1)), ends, inks.colormap)
                 }
                 Self::Maps(maps) => tile::values(maps.map(*channel), ends, inks.colormap),
+                Self::Examples(gallery, show) => gallery.tile(*channel, *show).clone(),
             }
         };
         channels.iter().map(paint).collect()

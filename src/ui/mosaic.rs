@@ -7,7 +7,7 @@ use ratatui::style::Color;
 
 use super::layout::regions;
 use super::panes::Pane;
-use crate::app::state::State;
+use crate::app::state::{State, in_rows};
 use crate::app::view::Field;
 use crate::config::theme::Theme;
 use crate::jobs::sheet::{Page, Sheet};
@@ -47,6 +47,27 @@ pub fn page(state: &State, inner: Rect, sheet: Sheet, order: &[usize]) -> Pane {
     let size = state.encoding.pixels(area.as_size());
     let cursor = Some((channel, accent(&state.theme)));
     let page = Page { sheet, channels, grid, size, inks: state.inks(), cursor, old: false };
+    Pane { place: 0, area, caption: String::new(), subject: Some(Subject::Sheet(page)) }
+}
+
+/// Tiles in rows of their own, each row begun anew, as large as the room allows.
+pub fn rows(state: &State, inner: Rect, sheet: Sheet, rows: &[Vec<usize>]) -> Pane {
+    let encoding = &state.encoding;
+    let (gap, _) = SIZES[usize::from(encoding.graphics != Graphics::Halfblocks)];
+    let room = encoding.pixels(encoding.reach(inner.as_size()));
+    let along = |room: u32, count: usize| (room.saturating_sub(gap) / count.max(1) as u32).saturating_sub(gap);
+    let side = |columns: usize| {
+        let lines: usize = rows.iter().map(|row| row.len().div_ceil(columns)).sum();
+        along(room.0, columns).min(along(room.1, lines)).clamp(1, sheet.tile_size().0 as u32)
+    };
+    let longest = rows.iter().map(Vec::len).max().unwrap_or(1).max(1);
+    let columns = (1..=longest).max_by_key(|columns| (side(*columns), std::cmp::Reverse(*columns))).unwrap_or(1);
+    let grid = Grid { columns, tile: (side(columns), side(columns)), gap };
+    let channels = in_rows(rows, columns);
+    let (width, height) = grid.size(channels.len());
+    let area = super::centred(encoding.cells((width + 2 * gap, height + 2 * gap)), inner);
+    let size = encoding.pixels(area.as_size());
+    let page = Page { sheet, channels, grid, size, inks: state.inks(), cursor: None, old: false };
     Pane { place: 0, area, caption: String::new(), subject: Some(Subject::Sheet(page)) }
 }
 

@@ -1,4 +1,5 @@
 use std::fmt::Write;
+use std::time::Duration;
 
 use ratatui::style::{Color, Modifier};
 
@@ -7,6 +8,8 @@ use crate::app::fixture::{settle, start};
 use crate::app::state::State;
 use crate::app::update::{Msg, update};
 use crate::config::keys::sequence;
+use crate::index::run::Progress;
+use crate::jobs::indexer::News;
 use crate::terminal::screen::Frame;
 
 /// A settled state in a window, after some keys.
@@ -98,6 +101,26 @@ fn maps_80x24() {
 #[test]
 fn maps_200x50() {
     insta::assert_snapshot!(dump(&shown("okabe-ito", (200, 50), "3 ] ] ] a u Right")));
+}
+
+#[test]
+fn examples_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "4 Right")));
+}
+
+#[test]
+fn examples_of_two_kinds_200x50() {
+    insta::assert_snapshot!(dump(&shown("okabe-ito", (200, 50), "4 ] u G")));
+}
+
+#[test]
+fn examples_while_the_index_is_made_80x24() {
+    let mut state = shown("dark", (80, 24), "4");
+    let progress =
+        Progress { done: 120, found: 5000, rate: 71.25, left: Some(Duration::from_secs(69)), ..Progress::default() };
+    let effects = update(&mut state, Msg::Index(News::Progress(progress)));
+    settle(&mut state, effects);
+    insta::assert_snapshot!(dump(&state));
 }
 
 #[test]

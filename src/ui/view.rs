@@ -14,6 +14,7 @@ use crate::app::state::{Load, State, Tab};
 use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
+mod examples;
 mod explain;
 mod filters;
 mod maps;
@@ -109,6 +110,7 @@ pub fn of(tab: Tab) -> &'static dyn View {
         Tab::Picture => &picture::Picture,
         Tab::Filters => &filters::Filters,
         Tab::Maps => &maps::Maps,
+        Tab::Examples => &examples::Examples,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }

@@ -1,0 +1,213 @@
+//! View 4: the pictures that excite a unit most, as tiles; how often it gave which score, and how far the index is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Margin, Rect};
+
+use super::super::column::Column;
+use super::super::panes::Pane;
+use super::super::{mosaic, numbers, text, unit};
+use super::{Entries, Hint, View};
+use crate::app;
+use crate::app::command::Command;
+use crate::app::state::{Making, State, Tab};
+use crate::app::view::examples::Grouping;
+use crate::index::run::Progress;
+use crate::interpretation::prototypes::tally::UnitTally;
+use crate::jobs::Facts;
+use crate::jobs::examples::Gallery;
+use crate::jobs::sheet::Sheet;
+use crate::jobs::subject::Subject;
+
+pub(super) struct Examples;
+
+/// Marks of a bar, from nothing to full.
+const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+fn layers(state: &State) -> Vec<usize> {
+    app::view::of(Tab::Examples).unit_layers(state).unwrap_or_default()
+}
+
+impl View for Examples {
+    fn title(&self, state: &State) -> String {
+        let examples = &state.examples;
+        let mut parts = vec!["top pictures".to_owned(), format!("by {}", examples.by), examples.show.name().to_owned()];
+        if examples.grouping == Grouping::Kind {
+            parts.push(match state.kinds() {
+                None => "grouping".to_owned(),
+                Some(kinds) if kinds.count <= 1 => "of one kind".to_owned(),
+                Some(kinds) => format!("of {} kinds, a row each", kinds.count),
+            });
+        }
+        parts.join(" · ")
+    }
+
+    fn crumbs(&self, state: &State, _facts: &Facts) -> Vec<String> {
+        unit::crumbs(state, "Examples")
+    }
+
+    fn canvas(&self, state: &State, inner: Rect) -> Vec<Pane> {
+        let Some((gallery, rows)) = state.examples().zip(state.examples_rows()) else {
+            return mosaic::left_over(state, inner).map(|(pane, _)| pane).into_iter().collect();
+        };
+        match gallery.examples.is_empty() {
+            true => Vec::new(),
+            false => vec![mosaic::rows(state, inner, Sheet::Examples(gallery, state.examples.show), &rows)],
+        }
+    }
+
+    fn text(&self, state: &State, inner: Rect, buffer: &mut Buffer) {
+        let lines = match state.examples() {
+            Some(gallery) if gallery.examples.is_empty() => ["no picture has been run yet".to_owned(), String::new()],
+            Some(_) => return,
+            None if state.examples.making.is_some() => ["the index is being made".to_owned(), String::new()],
+            None if state.refusal().is_some() => [
+                "there is no index of this folder yet".to_owned(),
+                format!("{} makes it; the pictures appear as it grows", key(state, Command::IndexToggle)),
+            ],
+            None => return,
+        };
+        let middle = inner.inner(Margin::new(1, 0));
+        for (at, line) in lines.iter().enumerate() {
+            let y = middle.y + middle.height / 2 + at as u16;
+            if y < middle.bottom() {
+                text::centred(buffer, Rect { y, height: 1, ..middle }, line, state.theme.quiet);
+            }
+        }
+    }
+
+    fn late(&self, state: &State) -> Option<String> {
+        let waits = state.examples().is_none() && state.refusal().is_none();
+        waits.then(|| Some(format!("{} follows", state.address()?)))?
+    }
+
+    fn subject(&self) -> Option<&'static str> {
+        Some("unit")
+    }
+
+    fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>) {
+        let theme = column.theme;
+        if let Some((unit, address)) = state.unit().zip(state.address()) {
+            column.say(&address, theme.strong);
+            let layer = &facts.layers[unit.layer];
+            column.pair("layer", &format!("{}, {} × {}", layer.op, layer.height, layer.width), theme.text);
+        }
+        let gallery = state.examples();
+        match gallery.as_deref() {
+            Some(gallery) => counts(state, gallery, column),
+            None => column.pair("scores", "…", theme.quiet),
+        }
+        column.section("index");
+        index(state, gallery.as_deref(), column);
+        if let Some(gallery) = gallery.as_deref() {
+            column.section("top pictures");
+            list(state, gallery, column);
+        }
+    }
+
+    fn strip(&self, state: &State) -> Entries {
+        unit::strip(state, &layers(state))
+    }
+
+    fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
+        unit::thumbnail(state, *layers(state).get(index)?)
+    }
+
+    fn hints(&self) -> &'static [Hint] {
+        &[
+            (&[Command::StepPrevious, Command::StepNext], "channel"),
+            (&[Command::LayerPrevious, Command::LayerNext], "layer"),
+            (&[Command::UnitPick], "address"),
+            (&[Command::OrderNext], "mean, sum, max"),
+            (&[Command::ViewNext], "picture or crop"),
+            (&[Command::GroupToggle], "kinds"),
+            (&[Command::IndexToggle], "make the index"),
+        ]
+    }
+}
+
+/// The first key of a command.
+fn key(state: &State, command: Command) -> String {
+    state.keymap.keys(command).first().cloned().unwrap_or_else(|| ":".to_owned())
+}
+
+/// What the unit said to all pictures.
+fn counts(state: &State, gallery: &Gallery, column: &mut Column<'_>) {
+    let (theme, tally) = (column.theme, &gallery.tally);
+    let scores = tally.column(state.examples.by);
+    if tally.pictures == 0 {
+        return column.pair("scores", "none yet", theme.quiet);
+    }
+    if tally.is_dead() {
+        return column.pair("dead", "silent for every picture", theme.warn);
+    }
+    let silent = tally.silent as f32 / tally.pictures as f32;
+    column.pair("silent", &format!("for {} of pictures", numbers::percent(silent).trim()), theme.text);
+    let area = area(state);
+    if let Some(average) = tally.average(state.examples.by) {
+        column.pair("average", &numbers::number(average as f32 * area), theme.text);
+    }
+    let ends = format!("{} … {}", numbers::number(scores.low * area), numbers::number(scores.high * area));
+    column.pair("scores", &ends, theme.text);
+    let row = column.row();
+    let bars = bars(tally, state, usize::from(row.width));
+    text::left(column.buffer, row, &bars, theme.accent);
+}
+
+/// What the average is multiplied with to be the sum, where that is asked for.
+fn area(state: &State) -> f32 {
+    use crate::interpretation::prototypes::By;
+    let layer = state.unit().zip(state.facts()).map(|(unit, facts)| facts.layers[unit.layer].clone());
+    layer.filter(|_| state.examples.by == By::Sum).map_or(1.0, |layer| (layer.height * layer.width) as f32)
+}
+
+/// How often which score, from the lowest to the highest; heights are logarithmic, so that rare high scores are seen.
+fn bars(tally: &UnitTally, state: &State, width: usize) -> String {
+    let scores = tally.column(state.examples.by);
+    let counts = scores.histogram.spread(width, scores.low, scores.high);
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    let height = |count: u32| (f64::from(count).ln_1p() / f64::from(most).ln_1p() * 8.0).ceil() as usize;
+    counts.into_iter().map(|count| BARS[height(count).min(8)]).collect()
+}
+
+/// How far the index is.
+fn index(state: &State, gallery: Option<&Gallery>, column: &mut Column<'_>) {
+    let theme = column.theme;
+    if let Some(gallery) = gallery {
+        let extent = &gallery.extent;
+        let whole = if extent.finished { "complete" } else { "not complete" };
+        column.pair("pictures", &format!("{}, {whole}", extent.pictures), theme.text);
+        if extent.broken > 0 {
+            column.pair("broken", &extent.broken.to_string(), theme.warn);
+        }
+    } else if let Some(why) = state.refusal() {
+        column.say(why, theme.quiet);
+    }
+    match &state.examples.making {
+        None => {}
+        Some(Making::Opening(what)) => column.say(what, theme.quiet),
+        Some(Making::Progress(progress)) => making(progress, column),
+    }
+}
+
+fn making(progress: &Progress, column: &mut Column<'_>) {
+    let theme = column.theme;
+    let looked = progress.done + progress.broken + progress.passed;
+    let of = if progress.listed { "of" } else { "of at least" };
+    column.pair("made", &format!("{looked} {of} {}", progress.found.max(looked)), theme.text);
+    let left = |left: std::time::Duration| format!(", {} left", numbers::duration(left.as_secs_f64()));
+    let left = progress.left.map_or_else(String::new, left);
+    column.pair("speed", &format!("{:.1} a second{left}", progress.rate), theme.text);
+}
+
+/// The pictures by rank, with the letter of their kind.
+fn list(state: &State, gallery: &Gallery, column: &mut Column<'_>) {
+    let theme = column.theme;
+    let kinds = state.kinds().filter(|_| state.examples.grouping == Grouping::Kind);
+    for (rank, example) in gallery.examples.iter().enumerate() {
+        let kind = kinds.as_ref().and_then(|kinds| kinds.of.get(rank).copied().flatten());
+        let letter = kind.map_or_else(String::new, |kind| format!("{} ", char::from(b'A' + (kind % 26) as u8)));
+        let name = example.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let label = format!("{:>2} {:>8}", rank + 1, numbers::number(example.score).trim());
+        column.listed(&label, 13, &format!("{letter}{name}"), theme.text);
+    }
+}
