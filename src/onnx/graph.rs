@@ -15,7 +15,8 @@ use super::{OnnxError, tensor};
 pub struct Graph {
     /// Nodes, each after those whose outputs it uses.
     pub nodes: Vec<Node>,
-    /// Inputs to be fed, without those that only declare an initializer.
+    /// Inputs to be fed, without those that only declare an initializer and those that exporters leave behind: nothing
+    /// uses them, and the runtime does not ask for them.
     pub inputs: Vec<ValueInfo>,
     /// Outputs.
     pub outputs: Vec<ValueInfo>,
@@ -150,6 +151,17 @@ fn collect_captured<'a>(graph: &'a GraphProto, names: &mut HashSet<&'a str>) {
     }
 }
 
+/// The inputs that something uses; all of them where nothing uses any.
+fn used(inputs: Vec<ValueInfo>, nodes: &[Node], outputs: &[ValueInfo]) -> Vec<ValueInfo> {
+    let by_nodes = nodes.iter().flat_map(|node| node.inputs.iter().chain(&node.captured));
+    let names: HashSet<&String> = by_nodes.chain(outputs.iter().map(|output| &output.name)).collect();
+    if inputs.iter().any(|input| names.contains(&input.name)) {
+        inputs.into_iter().filter(|input| names.contains(&input.name)).collect()
+    } else {
+        inputs
+    }
+}
+
 impl Graph {
     pub(super) fn new(graph: GraphProto, folder: Option<PathBuf>) -> Result<Self, OnnxError> {
         let broken = |reason: String| Err(OnnxError::BrokenGraph { reason });
@@ -190,6 +202,7 @@ impl Graph {
         if let Some(missing) = outputs.iter().find(|output| !known.contains(&output.name)) {
             return broken(format!("no node makes the output `{}`", missing.name));
         }
+        let inputs = used(inputs, &nodes, &outputs);
         Ok(Self { nodes, inputs, outputs, initializers, producers, consumers, folder })
     }
 

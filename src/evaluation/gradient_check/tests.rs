@@ -45,6 +45,30 @@ fn a_right_gradient_agrees_and_a_wrong_one_does_not() {
 }
 
 #[test]
+fn many_kinks_are_cut_out_and_a_wrong_gradient_is_not_looked_at_as_long() {
+    let centre = sine((3, 12, 12), [1.0, 0.37, 0.2]);
+    // Each element has a kink of its own close by, as late layers have after a ReLU.
+    let kinks = &centre + &(sine((3, 12, 12), [1.0, 2.9, 0.4]) * 1e-4);
+    let look = |factor: f32, seed: u64| {
+        let mut evaluate = |points: &Array4<f32>| {
+            let apart = points - &kinks;
+            let score = |apart: ndarray::ArrayView3<'_, f32>| {
+                apart.iter().map(|d| f64::from(*d) + 1.3 * f64::from(d.abs())).sum::<f64>() as f32
+            };
+            let scores = apart.outer_iter().map(score).collect();
+            Ok(Values { scores, gradients: apart.mapv(|d| factor * (1.0 + 1.3 * d.signum())) })
+        };
+        agreement(&centre, seed, 7, &mut evaluate).unwrap()
+    };
+    let right: Vec<Agreement> = (0..4).map(|seed| look(1.0, seed)).collect();
+    let saved = right.iter().filter(|agreement| agreement.holds() && agreement.cells == lines::FINEST).count();
+    assert!(saved >= 3, "{right:?}");
+    assert!(!look(1.1, 0).holds());
+    let wrong = look(2.0, 0);
+    assert!(!wrong.holds() && wrong.cells < lines::FINEST, "{wrong:?}");
+}
+
+#[test]
 fn where_nothing_changes_a_zero_agrees_and_anything_else_does_not() {
     let flat = agrees(|values| {
         values.scores.fill(7.0);

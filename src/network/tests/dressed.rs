@@ -89,6 +89,15 @@ fn channels_may_come_last() {
 }
 
 #[test]
+fn inputs_that_nothing_uses_are_passed_over() {
+    // What tf2onnx leaves of a constant that it has folded.
+    agree(dressed(DataType::Float, [0, 3, 16, 16], |b| {
+        b.input("normalization/Sub/y", DataType::Float, &[1, 1, 1, 3].map(Dim::Fixed));
+        ("x", DataType::Float)
+    }));
+}
+
+#[test]
 fn whole_numbers_that_the_network_casts_itself() {
     let network = agree(dressed(DataType::Uint8, [0, 16, 16, 3], |b| {
         b.named_node("Transpose", &["x"], &["first"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
