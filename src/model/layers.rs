@@ -10,7 +10,10 @@ use serde::Serialize;
 use super::near::{near, suggestion};
 use crate::onnx::{Graph, Node};
 
+mod layout;
 mod naming;
+
+use layout::Layouts;
 
 /// What kind of layer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -100,12 +103,14 @@ const ACTIVATIONS: [&str; 15] = [
 ];
 
 /// The layers between `input` and `logits`, in the order in which they are computed. `features` is the tensor that the
-/// head pools, if it does. Sizes are not known yet (0): [`measured`] fills them in.
+/// head pools, if it does. Maps whose channels come last are no layers: their rows would be taken for channels. Sizes are not known yet (0): [`measured`] fills them in.
 pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) -> Vec<Layer> {
     let used = used_by(graph, logits);
     let mut from_picture: HashSet<&str> = HashSet::from([input]);
+    let mut layouts = Layouts::begin(input);
     let mut layers: Vec<(usize, Layer)> = Vec::new();
     for node in graph.nodes.iter().filter(|node| used.contains(&node.index)) {
+        layouts.follow(node);
         if !node.inputs.iter().any(|name| from_picture.contains(name.as_str())) {
             continue;
         }
@@ -119,9 +124,13 @@ pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) ->
             "MaxPool" | "AveragePool" => (Kind::Pool, as_made),
             _ => continue,
         };
+        if layouts.is_last(node.output()) {
+            continue;
+        }
         layers.push((made_at(graph, settled.tensor), layer(graph, node, kind, settled)));
     }
-    if let Some(tensor) = features.filter(|tensor| !layers.iter().any(|(_, layer)| layer.tensor == *tensor))
+    let listed = |tensor: &&str| layers.iter().any(|(_, layer)| layer.tensor == *tensor) || layouts.is_last(tensor);
+    if let Some(tensor) = features.filter(|tensor| !listed(tensor))
         && let Some(node) = graph.producer(tensor)
     {
         let pre_activation = ACTIVATIONS.contains(&node.op_type.as_str()).then(|| node.input(0)).flatten();

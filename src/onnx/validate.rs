@@ -15,6 +15,9 @@ mod sizes;
 /// Most nodes of a model with all its subgraphs. The largest published CNNs have some thousand.
 const MOST_NODES: usize = 20_000;
 
+/// Operators that take any number of inputs, and all of them: the runtime reads an input that is left out as if it were there.
+const VARIADIC: [&str; 7] = ["Concat", "Einsum", "Max", "Mean", "Min", "SequenceConstruct", "Sum"];
+
 /// Checks all graphs of a model. `folder` is where its external data lie.
 pub(super) fn check(model: &ModelProto, folder: Option<&Path>) -> Result<(), OnnxError> {
     let mut walk = Walk { folder, nodes: 0, constants: HashMap::new() };
@@ -51,6 +54,11 @@ impl<'a> Walk<'a> {
         }
         for node in nodes {
             node.attribute.iter().try_for_each(|attribute| self.attribute(attribute))?;
+            if VARIADIC.contains(&node.op_type.as_str()) && node.input.iter().any(String::is_empty) {
+                let NodeProto { name, op_type, .. } = node;
+                let reason = format!("an input of node `{name}` ({op_type}) is left out, and the operator needs all");
+                return Err(OnnxError::BrokenGraph { reason });
+            }
             let value = node.attribute.iter().find(|attribute| attribute.name == "value");
             if let (Some(output), Some(value)) = (node.output.first(), value.and_then(|value| value.t.as_ref()))
                 && node.op_type == "Constant"

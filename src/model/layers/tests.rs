@@ -163,3 +163,23 @@ fn a_layer_is_looked_at_as_its_quantised_maps_are_used() {
     let model = Model::from_bytes(b.into_model(17), None).unwrap();
     assert_eq!(find(model.graph(), "x", "y", None)[0].tensor, used);
 }
+
+#[test]
+fn maps_whose_channels_come_last_are_no_layers() {
+    let mut b = with_input([4, 8, 8]);
+    conv(&mut b, "patches", "patches.weight", "x");
+    // As in Swin: tokens in rows and columns, and back to maps before they are pooled.
+    b.named_node("Transpose", &["patches"], &["tokens"], &[("perm", Attr::Ints(&[0, 2, 3, 1]))]);
+    b.named_floats("linear", sine((4, 4), [1.0, 1.1, 0.3]).view());
+    b.named_node("MatMul", &["tokens", "linear"], &["mixed"], &[]);
+    b.named_node("Add", &["tokens", "mixed"], &["sum"], &[]);
+    b.named_node("Concat", &["sum", "mixed"], &["wide"], &[("axis", Attr::Int(1))]);
+    b.named_node("Transpose", &["sum"], &["maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+    b.named_node("Add", &["maps", "x"], &["block"], &[]);
+    b.named_node("Transpose", &["wide"], &["wide maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+    b.named_node("ReduceMean", &["wide maps"], &["mean"], &[("axes", Attr::Ints(&[2, 3]))]);
+    b.named_node("Add", &["block", "mean"], &["y"], &[]);
+    b.output("y");
+    let kinds: Vec<Kind> = found(b, None).into_iter().map(|(_, kind, _)| kind).collect();
+    assert_eq!(kinds, [Kind::Conv, Kind::Block, Kind::Block]);
+}

@@ -185,6 +185,18 @@ fn sizes_that_no_network_has_are_refused_and_the_node_is_named() {
 }
 
 #[test]
+fn an_operator_that_needs_all_its_inputs_gets_them() {
+    for op in ["Sum", "Concat", "Max"] {
+        let mut b = GraphBuilder::new("t");
+        b.input("x", DataType::Float, &[1, 2, 4, 4].map(Dim::Fixed));
+        b.named_node(op, &["x", "", "x"], &["gap"], &[]);
+        b.output("gap");
+        let error = refusal(b.into_model(17));
+        assert!(error.contains(&format!("node `gap` ({op})")), "{error}");
+    }
+}
+
+#[test]
 fn a_bomb_in_a_branch_or_in_a_function_is_found() {
     let inner = Model::from_bytes(classifier().into_model(17), None).unwrap();
     let bomb = with_node("ConstantOfShape", &[&[1 << 40]], &[]);

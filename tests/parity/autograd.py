@@ -1,0 +1,94 @@
+"""What PyTorch says in float64: scores, the gradient at the picture, Grad-CAM at feature maps; and smooth stand-ins.
+
+Must not know ONNX: a feature map is found in PyTorch by its values, whatever module or function makes it.
+"""
+
+import contextlib
+import copy
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from common import Reference
+
+
+class Watch(TorchFunctionMode):
+    """Keeps the tensors whose values are those of feature maps `{name: [1, C, h, w]}`, and their gradients."""
+
+    def __init__(self, maps):
+        super().__init__()
+        self.open = {name: torch.from_numpy(np.asarray(value)).double() for name, value in maps.items()}
+        self.found = {}
+        self.gradients = {}
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, (tuple, list)) else [out]:
+            if isinstance(tensor, torch.Tensor) and tensor.requires_grad and tensor.dtype == torch.float64:
+                self.look(tensor)
+        return out
+
+    def look(self, tensor):
+        shape = tuple(tensor.shape)
+        for name in [name for name, value in self.open.items() if tuple(value.shape) == shape]:
+            value = tensor.detach()
+            if (value - self.open[name]).norm() < 1e-4 * self.open[name].norm():
+                del self.open[name]
+                self.found[name] = value.clone()
+                # A hook stays with the tensor as it is now, also where it is changed in place later.
+                tensor.register_hook(lambda gradient, name=name: self.gradients.__setitem__(name, gradient.clone()))
+
+
+def reference(network, picture, maps) -> Reference:
+    """Differentiates the largest logit, in float64 and once more in float32."""
+    wide = copy.deepcopy(network).double()
+    x = picture.double().requires_grad_(True)
+    watch = Watch(maps)
+    with watch:
+        logits = wide(x)
+    target = int(logits.argmax())
+    logits[0, target].backward()
+    cams = {}
+    for name, gradient in watch.gradients.items():
+        weights = gradient.mean((2, 3), keepdim=True)
+        cams[name] = (weights * watch.found[name]).sum(1).clamp_min(0)[0].numpy()
+    narrow = picture.clone().requires_grad_(True)
+    network(narrow)[0, target].backward()
+    network.zero_grad()
+    return Reference(logits[0].detach().numpy(), target, x.grad[0].numpy(), narrow.grad[0].numpy(), cams)
+
+
+def _softplus(x, *_, **__):
+    return F.softplus(x, beta=4.0)
+
+
+def _average(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    return F.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
+
+
+@contextlib.contextmanager
+def smooth():
+    """Stand-ins without kinks for what has them: ReLU and its kin, clamps, maxima."""
+    sigmoid = torch.sigmoid
+    six = lambda x, *_, **__: 6 * sigmoid(x - 3)
+    hard = {
+        "relu": _softplus, "relu_": _softplus, "relu6": six, "hardtanh": lambda x, *_, **__: torch.tanh(x),
+        "hardswish": lambda x, *_, **__: F.silu(x), "hardsigmoid": lambda x, *_, **__: sigmoid(x),
+        "leaky_relu": lambda x, slope=0.01, *_, **__: slope * x + (1 - slope) * _softplus(x),
+        "max_pool2d": _average,
+        "adaptive_max_pool2d": lambda x, size, *_, **__: F.adaptive_avg_pool2d(x, size),
+    }
+    clamp = lambda x, *_, **__: 3 * torch.tanh(x / 3) + 3
+    places = [(F, name, function) for name, function in hard.items()]
+    places += [(torch, "relu", _softplus), (torch, "relu_", _softplus), (torch.Tensor, "relu", _softplus),
+               (torch.Tensor, "relu_", _softplus), (torch.Tensor, "clamp_", clamp), (torch.Tensor, "clamp", clamp)]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    for owner, name, function in places:
+        setattr(owner, name, function)
+    try:
+        yield
+    finally:
+        for owner, name, function in before:
+            setattr(owner, name, function)

@@ -1,0 +1,53 @@
+"""Holds lensor's gradients and Grad-CAM to PyTorch's autograd in float64, network by network, export by export.
+
+    cargo build --release
+    python tests/parity/pytorch.py                                  # every network and every export that does not agree yet
+    python tests/parity/pytorch.py --ways "legacy;dynamo" resnet18  # some
+    python tests/parity/pytorch.py --table                          # what is known, as a table
+
+Each network gets seeded random weights and statistics and a seeded picture. The input gradient has to agree to a relative
+L2 error under 5e-3 and Grad-CAM at three layers to 1e-3. Where one is above 1e-3 it has to be shown that this is kinks, where
+rounding flips a ReLU or a maximum: the same network with smooth stand-ins has to agree to 1e-4; and up to two other pictures
+are tried. `lensor check` has to find the gradients right. Results are kept in a file of JSON lines, so that a run can be broken off and go on. Needs
+torch, torchvision, timm, onnx, onnxscript, onnxruntime, numpy; exit code 1 if something fails.
+"""
+
+import copy
+import gc
+
+import torch
+
+import autograd
+import common
+import exports
+import networks
+
+# Exports whose gradients `lensor check` proves too; the others are compared only.
+CHECKED = ("legacy",)
+
+
+def one(binary, name):
+    """A function that compares the network in one kind of export."""
+    made = networks.make(name)
+
+    def compare(network, way, seed, **more):
+        picture = networks.picture(name, seed)
+        reference = lambda maps: autograd.reference(network, picture, maps)
+        export = lambda path: exports.export(copy.deepcopy(network), picture, way, path)
+        return common.compare(binary, export, picture.numpy(), reference, **more)
+
+    def smooth(way, seed):
+        with autograd.smooth():
+            return compare(networks.make(name), way, seed)
+
+    def run(way):
+        gc.collect()
+        return common.look(lambda seed: compare(made, way, seed, check=way in CHECKED), lambda seed: smooth(way, seed))
+
+    return run
+
+
+if __name__ == "__main__":
+    # One thread waits for nobody on a machine that is busy.
+    torch.set_num_threads(1)
+    common.main(__doc__, networks.ALL, networks.MORE, exports.WAYS, one)
