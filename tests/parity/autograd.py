@@ -17,16 +17,17 @@ from common import Reference
 class Watch(TorchFunctionMode):
     """Keeps the tensors whose values are those of feature maps `{name: [1, C, h, w]}`, and their gradients."""
 
-    def __init__(self, maps):
+    def __init__(self, maps, dtype):
         super().__init__()
-        self.open = {name: torch.from_numpy(np.asarray(value)).double() for name, value in maps.items()}
+        self.dtype = dtype
+        self.open = {name: torch.from_numpy(np.asarray(value)).to(dtype) for name, value in maps.items()}
         self.found = {}
         self.gradients = {}
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
         for tensor in out if isinstance(out, (tuple, list)) else [out]:
-            if isinstance(tensor, torch.Tensor) and tensor.requires_grad and tensor.dtype == torch.float64:
+            if isinstance(tensor, torch.Tensor) and tensor.requires_grad and tensor.dtype == self.dtype:
                 self.look(tensor)
         return out
 
@@ -41,23 +42,27 @@ class Watch(TorchFunctionMode):
                 tensor.register_hook(lambda gradient, name=name: self.gradients.__setitem__(name, gradient.clone()))
 
 
-def reference(network, picture, maps) -> Reference:
-    """Differentiates the largest logit, in float64 and once more in float32."""
-    wide = copy.deepcopy(network).double()
-    x = picture.double().requires_grad_(True)
-    watch = Watch(maps)
+def differentiate(network, picture, maps, target=None):
+    """Logits, the class, its gradient at the picture, and Grad-CAM at those feature maps that are found."""
+    x = picture.clone().requires_grad_(True)
+    watch = Watch(maps, picture.dtype)
     with watch:
-        logits = wide(x)
-    target = int(logits.argmax())
-    logits[0, target].backward()
+        logits = network(x)[0]
+    target = int(logits.argmax()) if target is None else target
+    logits[target].backward()
+    network.zero_grad()
     cams = {}
     for name, gradient in watch.gradients.items():
         weights = gradient.mean((2, 3), keepdim=True)
         cams[name] = (weights * watch.found[name]).sum(1).clamp_min(0)[0].numpy()
-    narrow = picture.clone().requires_grad_(True)
-    network(narrow)[0, target].backward()
-    network.zero_grad()
-    return Reference(logits[0].detach().numpy(), target, x.grad[0].numpy(), narrow.grad[0].numpy(), cams)
+    return logits.detach().numpy(), target, x.grad[0].numpy(), cams
+
+
+def reference(network, picture, maps) -> Reference:
+    """Differentiates the largest logit, in float64 and once more in float32."""
+    logits, target, gradient, cams = differentiate(copy.deepcopy(network).double(), picture.double(), maps)
+    _, _, rounded, rounded_cams = differentiate(network, picture, maps, target)
+    return Reference(logits, target, gradient, rounded, cams, rounded_cams)
 
 
 def _softplus(x, *_, **__):

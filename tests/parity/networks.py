@@ -6,17 +6,16 @@ A name is `torchvision:NAME` or `timm:NAME`. Must not know how a network is expo
 import torch
 from torch import nn
 
-# Side of the picture: small, since only the operators matter. Where late layers have thousands of ReLUs of few pixels more is
-# taken, as a single one that rounding flips would count for too much; and some networks need more.
+# Side of the picture: small, since only the operators matter. Some networks need more.
 SIDE = 64
-RELUS = """resnet18 resnet50 resnext50_32x4d wide_resnet50_2 mobilenet_v2 googlenet regnet_x_400mf regnet_y_400mf dla34
-    dla46_c hrnet_w18_small res2net50_26w_4s resnetv2_50 resnetv2_50x1_bit selecsls42 repvgg_a0 ese_vovnet19b_dw xception41
-    inception_v3 inception_v4 inception_resnet_v2 resnest14d skresnet18 seresnet18 dpn68 hgnetv2_b0 ecaresnet26t""".split()
 SIDES = {
     # They pool to 6 and 7 pixels a side, which is exported only where it divides.
     "torchvision:alexnet": 224,
     "torchvision:vgg11": 224,
     "torchvision:vgg16_bn": 224,
+    "torchvision:inception_v3": 96,
+    "timm:inception_v4": 96,
+    "timm:inception_resnet_v2": 96,
     "timm:fastvit_t8": 128,
     "timm:levit_128s": 128,
     "torchvision:maxvit_t": 224,
@@ -53,7 +52,7 @@ ALL = ["torchvision:" + name for name in TORCHVISION] + ["timm:" + name for name
 
 
 def side(name: str) -> int:
-    return SIDES.get(name, 128 if name.partition(":")[2] in RELUS else SIDE)
+    return SIDES.get(name, SIDE)
 
 
 def make(name: str, seed: int = 0) -> nn.Module:

@@ -5,10 +5,10 @@
     python tests/parity/pytorch.py --ways "legacy;dynamo" resnet18  # some
     python tests/parity/pytorch.py --table                          # what is known, as a table
 
-Each network gets seeded random weights and statistics and a seeded picture. The input gradient has to agree to a relative
-L2 error under 5e-3 and Grad-CAM at three layers to 1e-3. Where one is above 1e-3 it has to be shown that this is kinks, where
-rounding flips a ReLU or a maximum: the same network with smooth stand-ins has to agree to 1e-4; and up to two other pictures
-are tried. `lensor check` has to find the gradients right. Results are kept in a file of JSON lines, so that a run can be broken off and go on. Needs
+Each network gets seeded random weights and statistics and a seeded picture. The input gradient, and Grad-CAM at three layers,
+have to agree to a relative L2 error under 1e-3. Above it, up to 5e-3 or three times what PyTorch itself is off by in float32,
+it has to be shown that this is kinks, where rounding flips a ReLU or a maximum: the same network with smooth stand-ins has to
+agree to 1e-4. `lensor check` has to find the gradients right. Results are kept in a file of JSON lines, so that a run can be broken off and go on. Needs
 torch, torchvision, timm, onnx, onnxscript, onnxruntime, numpy; exit code 1 if something fails.
 """
 
@@ -28,21 +28,21 @@ CHECKED = ("legacy",)
 
 def one(binary, name):
     """A function that compares the network in one kind of export."""
+    picture = networks.picture(name)
     made = networks.make(name)
 
-    def compare(network, way, seed, **more):
-        picture = networks.picture(name, seed)
+    def compare(network, way, **more):
         reference = lambda maps: autograd.reference(network, picture, maps)
         export = lambda path: exports.export(copy.deepcopy(network), picture, way, path)
         return common.compare(binary, export, picture.numpy(), reference, **more)
 
-    def smooth(way, seed):
-        with autograd.smooth():
-            return compare(networks.make(name), way, seed)
-
     def run(way):
         gc.collect()
-        return common.look(lambda seed: compare(made, way, seed, check=way in CHECKED), lambda seed: smooth(way, seed))
+        result = compare(made, way, check=way in CHECKED)
+        if common.needs_proof(result):
+            with autograd.smooth():
+                result["smooth"] = common.numbers(compare(networks.make(name), way))
+        return result
 
     return run
 

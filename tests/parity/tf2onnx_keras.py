@@ -25,8 +25,8 @@ from common import Reference
 # Name → side of the picture.
 NETWORKS = {
     "MobileNet": 64, "MobileNetV2": 64, "MobileNetV3Small": 64, "EfficientNetB0": 64, "EfficientNetV2B0": 64,
-    "ResNet50": 128, "ResNet50V2": 128, "DenseNet121": 64, "NASNetMobile": 64, "InceptionV3": 128, "Xception": 128,
-    "ConvNeXtTiny": 64, "VGG16": 64, "InceptionResNetV2": 128,
+    "ResNet50": 64, "ResNet50V2": 64, "DenseNet121": 64, "NASNetMobile": 64, "InceptionV3": 96, "Xception": 96,
+    "ConvNeXtTiny": 64, "VGG16": 64, "InceptionResNetV2": 96,
 }
 # Name → (opset, the picture fixed to a batch of one).
 WAYS = {"opset 13": (13, False), "opset 18, batch of one": (18, True)}
@@ -76,47 +76,47 @@ def shake(network, side):
     return network
 
 
-def reference(name, weights, picture, maps, smooth):
-    """Differentiates the largest logit, in float64 and once more in float32."""
-    answers = []
-    for dtype in ("float64", "float32"):
-        network = make(name, dtype, smooth)
-        network.set_weights(weights)
-        network.layers[-1].activation = keras.activations.linear
-        shapes = {value.transpose(0, 2, 3, 1).shape[1:] for value in maps.values()}
-        outputs = [layer.output for layer in network.layers
-                   if not isinstance(layer.output, (list, tuple)) and tuple(layer.output.shape[1:]) in shapes]
-        watched = keras.Model(network.inputs, [*outputs, network.layers[-1](network.layers[-1].input)])
-        x = tf.constant(picture, dtype)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            *values, logits = watched(x, training=False)
-            target = int(tf.argmax(logits[0])) if not answers else answers[0][1]
-            score = logits[0, target]
-        gradients = tape.gradient(score, [x, *values])
-        answers.append((logits.numpy()[0], target, gradients[0].numpy()[0].transpose(2, 0, 1), values, gradients[1:]))
-        if not outputs:
-            continue
-        maps = dict(maps)
-    (logits, target, gradient, values, gradients), (_, _, rounded, _, _) = answers
+def differentiate(name, dtype, weights, picture, maps, smooth, target=None):
+    """Logits, the class, its gradient at the picture, and Grad-CAM at those feature maps `[1, C, h, w]` that are found."""
+    network = make(name, dtype, smooth)
+    network.set_weights(weights)
+    network.layers[-1].activation = keras.activations.linear
+    maps = {layer: value.transpose(0, 2, 3, 1) for layer, value in maps.items()}
+    shapes = {value.shape[1:] for value in maps.values()}
+    outputs = [layer.output for layer in network.layers
+               if not isinstance(layer.output, (list, tuple)) and tuple(layer.output.shape[1:]) in shapes]
+    watched = keras.Model(network.inputs, [*outputs, network.layers[-1](network.layers[-1].input)])
+    x = tf.constant(picture, dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        *values, logits = watched([x], training=False)
+        target = int(tf.argmax(logits[0])) if target is None else target
+        score = logits[0, target]
+    gradient, *gradients = tape.gradient(score, [x, *values])
     cams = {}
     for layer, wanted in maps.items():
-        wanted = wanted.transpose(0, 2, 3, 1)
         for value, slope in zip(values, gradients):
             if slope is not None and value.shape == wanted.shape and common.distance(wanted, value) < 1e-4:
-                weights = slope.numpy().mean((1, 2), keepdims=True)
-                cams[layer] = np.maximum((weights * value.numpy()).sum(3), 0)[0]
+                means = slope.numpy().mean((1, 2), keepdims=True)
+                cams[layer] = np.maximum((means * value.numpy()).sum(3), 0)[0]
                 break
-    return Reference(logits, target, gradient, rounded, cams)
+    return logits.numpy()[0], target, gradient.numpy()[0].transpose(2, 0, 1), cams
+
+
+def reference(name, weights, picture, maps, smooth):
+    """Differentiates the largest logit, in float64 and once more in float32."""
+    logits, target, gradient, cams = differentiate(name, "float64", weights, picture, maps, smooth)
+    _, _, rounded, rounded_cams = differentiate(name, "float32", weights, picture, maps, smooth, target)
+    return Reference(logits, target, gradient, rounded, cams, rounded_cams)
 
 
 def one(binary, name):
     """A function that compares the network in one kind of export."""
     side = NETWORKS[name]
+    picture = np.random.default_rng(2).standard_normal((1, side, side, 3)).astype("float32")
 
-    def compare(way, seed, smooth=False):
+    def compare(way, smooth=False):
         opset, fixed = WAYS[way]
-        picture = np.random.default_rng(seed).standard_normal((1, side, side, 3)).astype("float32")
         network = shake(make(name, "float32", smooth), side)
         weights = network.get_weights()
         signature = [tf.TensorSpec([1 if fixed else None, side, side, 3], tf.float32, name="image")]
@@ -129,7 +129,13 @@ def one(binary, name):
         answer = lambda maps: reference(name, weights, picture, maps, smooth)
         return common.compare(binary, export, picture, answer, check=not smooth)
 
-    return lambda way: common.look(lambda seed: compare(way, seed), lambda seed: compare(way, seed, smooth=True))
+    def run(way):
+        result = compare(way)
+        if common.needs_proof(result):
+            result["smooth"] = common.numbers(compare(way, smooth=True))
+        return result
+
+    return run
 
 
 if __name__ == "__main__":
