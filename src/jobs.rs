@@ -26,6 +26,7 @@ pub mod cache;
 pub mod examples;
 pub mod explainer;
 pub mod indexer;
+pub mod icons;
 mod inside;
 pub mod painter;
 pub mod progress;

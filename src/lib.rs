@@ -34,7 +34,7 @@
 //! | [`evaluation`] | does it deserve trust: the gradient against differences of scores, which methods work |
 //! | [`look`] | every setting of appearance; [`choice`] gives each its names |
 //! | [`map`], [`paint`], [`export`] | array → map → pixels → files |
-//! | [`jobs`] | the engine thread, the painters, the cache |
+//! | [`jobs`] | the engine thread, the painters, the cache; icons kept on disk |
 //! | [`app`], [`ui`], [`terminal`] | state and the one command table; pure views; the device |
 //! | [`cli`], [`config`] | one file a subcommand; folders, keys, themes |
 //!

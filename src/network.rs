@@ -41,7 +41,7 @@ mod values;
 pub use digest::Digest;
 pub use error::NetworkError;
 pub use prediction::Prediction;
-pub use pullback::LayerGradients;
+pub use pullback::{LayerGradients, Place};
 pub use scores::{Peak, Scores};
 pub use sum::GradientSum;
 pub use tail::Tail;

@@ -65,7 +65,7 @@ fn a_layer_is_pulled_back_to_the_input_and_to_the_layers_before_it() {
     let mut seed = Array4::zeros((2, 12, 8, 8));
     seed.slice_mut(s![0, 4, .., ..]).fill(1.0);
     seed[[1, 7, 3, 2]] = 1.0;
-    let mut ask = |at: At<'_>| network.pull_back(&x, 2, &seed, at, Policy::Gradient, &cancel);
+    let mut ask = |at: At<'_>| network.pull_back(&x, Place::Layer(2), &seed, at, Policy::Gradient, &cancel);
     let (input, layers) = (ask(At::Input).unwrap(), ask(At::Layers(&[1, 0])).unwrap());
     assert_eq!(input.gradients[0].dim(), x.dim());
     assert_eq!(layers.gradients.iter().map(|g| g.dim()).collect::<Vec<_>>(), [(2, 8, 8, 8), (2, 8, 16, 16)]);
@@ -75,10 +75,10 @@ fn a_layer_is_pulled_back_to_the_input_and_to_the_layers_before_it() {
     assert!(second.indexed_iter().all(|(at, gradient)| reached(at) || *gradient == 0.0));
     let forward = &network.forward(&x, &[2], &cancel).unwrap().activations[0];
     assert!((&input.maps - forward).iter().all(|difference| difference.abs() < 1e-6));
-    let error = network.pull_back(&x, 0, &seed, At::Input, Policy::Gradient, &cancel).unwrap_err();
+    let error = network.pull_back(&x, Place::Layer(0), &seed, At::Input, Policy::Gradient, &cancel).unwrap_err();
     assert!(matches!(error, NetworkError::Shape { expected: [8, 16, 16], .. }), "{error}");
     let seed = Array4::zeros((2, 8, 16, 16));
-    let error = network.pull_back(&x, 0, &seed, At::Layers(&[2]), Policy::Gradient, &cancel).unwrap_err();
+    let error = network.pull_back(&x, Place::Layer(0), &seed, At::Layers(&[2]), Policy::Gradient, &cancel).unwrap_err();
     assert!(matches!(error, NetworkError::Autodiff(_)), "{error}");
 }
 

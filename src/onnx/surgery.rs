@@ -14,6 +14,7 @@ mod logits;
 mod opset;
 mod picture;
 mod resume;
+mod size;
 
 pub use batch::free_batch;
 pub use branches::take_branches;
@@ -24,6 +25,7 @@ pub use logits::{Last, LogitsTensor, both_classes, logits};
 pub use opset::raise_opset;
 pub use picture::float_picture;
 pub use resume::resume;
+pub use size::free_size;
 
 /// Field numbers of the ONNX schema that are followed or written here.
 mod field {
@@ -68,4 +70,19 @@ pub fn add_node_outputs(model: &Model, outputs: &HashMap<usize, Vec<String>>) ->
         Ok(Edit::Replace(content))
     })?;
     Model::from_bytes(bytes, model.folder().map(Into::into))
+}
+
+/// A ValueInfoProto with some axes of its shape, counted from 0, set free under a name each.
+fn free_axes(info: &[u8], axes: &[(usize, &str)]) -> Result<Vec<u8>, OnnxError> {
+    let mut axis = 0;
+    wire::edit_at(info, &field::SHAPE, &mut |part| {
+        if part.number != field::SHAPE_DIM {
+            return Ok(Edit::Keep);
+        }
+        axis += 1;
+        let Some((_, name)) = axes.iter().find(|(freed, _)| freed + 1 == axis) else { return Ok(Edit::Keep) };
+        let mut free = Vec::new();
+        wire::push(&mut free, field::DIM_SYMBOL, name.as_bytes());
+        Ok(Edit::Replace(free))
+    })
 }

@@ -4,8 +4,8 @@
 //! values are.
 
 use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
-use ndarray::{ArrayView2, ArrayView3};
+use image::{Pixel, Rgb, RgbImage};
+use ndarray::{Array3, ArrayView2, ArrayView3};
 
 use super::colormap;
 use crate::look::Colormap;
@@ -64,6 +64,25 @@ pub fn colours(values: ArrayView3<'_, f32>, rgb: [usize; 3], bound: f32) -> RgbI
             Some(value) if bound > 0.0 => (ends.position(*value) * 255.0).round() as u8,
             _ => 128,
         }))
+    })
+}
+
+/// Paints a picture `[channels, height, width]` of colours 0 to 1: red, green and blue, or grey.
+pub fn picture(colours: ArrayView3<'_, f32>) -> RgbImage {
+    let (channels, height, width) = colours.dim();
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let value = |channel: usize| colours[[channel.min(channels - 1), y as usize, x as usize]];
+        Rgb([0, 1, 2].map(|channel| (value(channel) * 255.0).round() as u8))
+    })
+}
+
+/// A picture at a size as colours 0 to 1, `[channels, height, width]`; one channel is grey.
+pub fn colours_of(picture: &RgbImage, (width, height): (u32, u32), channels: usize) -> Array3<f32> {
+    let picture = imageops::resize(picture, width, height, FilterType::Triangle);
+    Array3::from_shape_fn((channels, height as usize, width as usize), |(channel, y, x)| {
+        let pixel = picture.get_pixel(x as u32, y as u32);
+        let level = if channels == 1 { pixel.to_luma().0[0] } else { pixel.0[channel.min(2)] };
+        f32::from(level) / 255.0
     })
 }
 

@@ -80,6 +80,21 @@ impl Fourier {
         spectra
     }
 
+    /// The spectra that make pictures: the inverse of [`Fourier::pictures`]. The transform is orthonormal, so that it is the
+    /// adjoint divided by the squares of the weights.
+    pub fn spectra(&self, pictures: &Array4<f32>) -> Array5<f32> {
+        let mut spectra = self.adjoint(pictures);
+        let (height, width) = (self.height as f32, self.width as f32);
+        let unpaired: Vec<usize> = self.unpaired().collect();
+        for mut spectra in spectra.outer_iter_mut().flat_map(|each| each.into_outer_iter_mut()) {
+            for ((row, column, _), value) in spectra.indexed_iter_mut() {
+                let times = if unpaired.contains(&column) { 1.0 } else { 2.0 };
+                *value /= times * height * width * self.weights[[column, row]].powi(2);
+            }
+        }
+        spectra
+    }
+
     fn picture(&self, spectrum: ArrayView3<'_, f32>, mut picture: ArrayViewMut2<'_, f32>) {
         // Columns lie one after the other, as the transform along them wants.
         let mut columns = Array2::from_shape_fn(self.weights.dim(), |(column, row)| {
@@ -139,6 +154,16 @@ impl Fourier {
 mod tests {
     use super::*;
     use crate::fixtures::sine;
+
+    #[test]
+    fn pictures_come_back_from_their_spectra() {
+        for (height, width) in [(6, 8), (7, 5), (5, 6), (1, 1), (2, 3)] {
+            let fourier = Fourier::new(height, width);
+            let pictures: Array4<f32> = sine((2, 3, height, width), [1.0, 0.7, 0.5]);
+            let back = fourier.pictures(&fourier.spectra(&pictures).view());
+            assert!((back - pictures).iter().all(|difference| difference.abs() < 1e-4));
+        }
+    }
 
     #[test]
     fn the_adjoint_is_one() {

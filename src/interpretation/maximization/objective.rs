@@ -7,6 +7,7 @@ use ndarray::{Array3, ArrayView1, ArrayView3, Axis};
 use serde::Serialize;
 
 use crate::model::unit::Unit;
+use crate::network::Place;
 
 /// What one picture is to excite.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,7 +57,12 @@ impl Objective {
         !matches!(self, Self::Direction { .. } | Self::Dream { .. })
     }
 
-    /// Its value for feature maps `[channels, height, width]`; NaN for a class, whose value is no feature map's.
+    /// Where its feature maps are.
+    pub(super) fn place(&self) -> Place {
+        self.layer().map_or(Place::Logits, Place::Layer)
+    }
+
+    /// Its value for feature maps `[channels, height, width]`; logits are maps of one pixel.
     pub(super) fn value(&self, maps: ArrayView3<'_, f32>) -> f32 {
         let (_, height, width) = maps.dim();
         match self {
@@ -71,11 +77,11 @@ impl Objective {
                 cosines.sum::<f32>() / (height * width).max(1) as f32
             }
             Self::Dream { .. } => maps.iter().map(|value| value * value).sum::<f32>() / maps.len().max(1) as f32,
-            Self::Class(_) => f32::NAN,
+            Self::Class(class) => maps.get([*class, 0, 0]).copied().unwrap_or(0.0),
         }
     }
 
-    /// Its gradient at feature maps, in their shape; zero for a class.
+    /// Its gradient at feature maps, in their shape.
     pub(super) fn gradient(&self, maps: ArrayView3<'_, f32>) -> Array3<f32> {
         let (_, height, width) = maps.dim();
         let area = (height * width).max(1) as f32;
@@ -100,7 +106,11 @@ impl Objective {
                 }
             }
             Self::Dream { .. } => gradient.assign(&(&maps * (2.0 / maps.len().max(1) as f32))),
-            Self::Class(_) => {}
+            Self::Class(class) => {
+                if let Some(gradient) = gradient.get_mut([*class, 0, 0]) {
+                    *gradient = 1.0;
+                }
+            }
         }
         gradient
     }
@@ -137,6 +147,7 @@ mod tests {
             Objective::Neuron { unit, at: Some([0, 4]) },
             Objective::Direction { layer: 1, direction: vec![0.5, -1.0, 2.0, 0.1] },
             Objective::Dream { layer: 1 },
+            Objective::Class(3),
         ]
     }
 

@@ -6,7 +6,7 @@ use super::super::build::GraphBuilder;
 use super::super::graph::{Dim, Graph, Node};
 use super::super::wire::{self, Edit, Field};
 use super::super::{Model, OnnxError};
-use super::field;
+use super::{field, free_axes};
 
 /// The model with the first axis of its picture inputs (those with four axes) and of its outputs set free, or `None`
 /// where no picture input has a fixed one. A Reshape whose constant target repeats the fixed size is freed with it; a
@@ -27,8 +27,8 @@ pub fn free_batch(model: &Model) -> Result<Option<Model>, OnnxError> {
     let targets = reshape_targets(graph, &inputs, size, &mut builder);
     let mut index = 0;
     let bytes = wire::edit_at(model.bytes(), &[field::MODEL_GRAPH], &mut |part| match part.number {
-        field::GRAPH_INPUT if has_name(part, &inputs)? => free_first_axis(part.content).map(Edit::Replace),
-        field::GRAPH_OUTPUT if has_name(part, &outputs)? => free_first_axis(part.content).map(Edit::Replace),
+        field::GRAPH_INPUT if has_name(part, &inputs)? => free_axes(part.content, &[(0, "batch")]).map(Edit::Replace),
+        field::GRAPH_OUTPUT if has_name(part, &outputs)? => free_axes(part.content, &[(0, "batch")]).map(Edit::Replace),
         // Shapes that the exporter inferred for inner tensors would contradict the freed axis.
         field::GRAPH_VALUE_INFO => Ok(Edit::Drop),
         field::GRAPH_NODE => {
@@ -69,19 +69,6 @@ fn reshape_targets(
 fn has_name(part: &Field, names: &HashSet<&str>) -> Result<bool, OnnxError> {
     let name = wire::content_of(part.content, field::NAME)?;
     Ok(names.iter().any(|known| Some(known.as_bytes()) == name))
-}
-
-fn free_first_axis(info: &[u8]) -> Result<Vec<u8>, OnnxError> {
-    let mut axis = 0;
-    wire::edit_at(info, &field::SHAPE, &mut |part| {
-        axis += usize::from(part.number == field::SHAPE_DIM);
-        if part.number != field::SHAPE_DIM || axis != 1 {
-            return Ok(Edit::Keep);
-        }
-        let mut free = Vec::new();
-        wire::push(&mut free, field::DIM_SYMBOL, b"batch");
-        Ok(Edit::Replace(free))
-    })
 }
 
 fn replace_second_input(node: &[u8], name: &str) -> Result<Vec<u8>, OnnxError> {
