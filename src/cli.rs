@@ -36,6 +36,7 @@ mod inline;
 mod interrupt;
 mod layers;
 mod man;
+mod maximize;
 mod models;
 mod network;
 mod output;
@@ -78,6 +79,7 @@ enum Command {
     Features(Box<features::Features>),
     Index(Box<index::Index>),
     Top(Box<top::Top>),
+    Maximize(Box<maximize::Maximize>),
     Models(models::Models),
     Runtime(runtime::Runtime),
     Doctor(doctor::Doctor),
@@ -248,6 +250,7 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
         Command::Features(args) => features::run(&args, &context),
         Command::Index(args) => index::run(&args, &context),
         Command::Top(args) => top::run(&args, &context),
+        Command::Maximize(args) => maximize::run(&args, &context),
         Command::Models(args) => models::run(&args),
         Command::Runtime(args) => runtime::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use super::output::Outputs;
 use super::{Context, Failure, Outcome, inline};
-use crate::export::{Format, json as json_file, npy, npz, png};
+use crate::export::{Format, gif, json as json_file, npy, npz, png};
+
+/// Time of a frame, in milliseconds.
+const FRAME_TIME: u32 = 80;
 
 /// What there is to write down.
 pub struct Findings {
@@ -38,7 +41,19 @@ pub fn outputs(out: &[PathBuf]) -> Result<Outputs, Failure> {
 impl Findings {
     /// Writes the files, `name` standing for `{name}` in their names, and prints the figures; on a terminal the picture
     /// too where no file is asked for.
-    pub fn deliver(mut self, outputs: &Outputs, name: &str, as_json: bool, context: &Context) -> Outcome {
+    pub fn deliver(self, outputs: &Outputs, name: &str, as_json: bool, context: &Context) -> Outcome {
+        self.deliver_with(Vec::new(), outputs, name, as_json, context)
+    }
+
+    /// As [`Findings::deliver`], with the frames of an animation.
+    pub fn deliver_with(
+        mut self,
+        frames: Vec<RgbImage>,
+        outputs: &Outputs,
+        name: &str,
+        as_json: bool,
+        context: &Context,
+    ) -> Outcome {
         let files = outputs.files(name);
         self.report["files"] = files.iter().map(|(path, _)| json!(path.display().to_string())).collect();
         for (path, format) in &files {
@@ -49,7 +64,8 @@ impl Findings {
                 }
                 Format::Npy => self.arrays.first().map_or(Ok(()), |(_, array)| npy::write(path, array.view()))?,
                 Format::Npz => npz::write(path, &self.arrays, &self.report)?,
-                Format::Json | Format::Gif => json_file::write(path, &self.report)?,
+                Format::Json => json_file::write(path, &self.report)?,
+                Format::Gif => gif::write(path, frames.iter().cloned(), FRAME_TIME)?,
             }
         }
         let mut stdout = io::stdout().lock();
