@@ -11,6 +11,7 @@ use ndarray::{Array2, ArrayView1};
 use crate::attribution::{Attribution, MethodId, Parameters, Target};
 use crate::interpretation::feature_maps::{FeatureMaps, Side};
 use crate::interpretation::filters::Filters;
+use crate::interpretation::maximization::Objective;
 use crate::interpretation::prototypes::By;
 use crate::model::labels::Labels;
 use crate::model::layers::Layer;
@@ -23,10 +24,11 @@ use crate::network::Prediction;
 use crate::network::prediction;
 
 pub mod cache;
+pub mod climb;
 pub mod examples;
 pub mod explainer;
-pub mod indexer;
 pub mod icons;
+pub mod indexer;
 mod inside;
 pub mod painter;
 pub mod progress;
@@ -34,7 +36,9 @@ pub mod sheet;
 pub mod subject;
 pub mod worker;
 
+use climb::Climb;
 use examples::{Gallery, Kinds};
+use icons::Icons;
 use progress::Progress;
 
 /// Name of a question to the engine thread, and of its answer in the cache. Pictures are named by their place in the
@@ -84,6 +88,22 @@ pub enum Key {
         /// Before or after its activation.
         side: Side,
     },
+    /// Climb to what excites a unit most.
+    Climb {
+        /// What is to be excited.
+        objective: Objective,
+        /// In so many steps.
+        steps: usize,
+        /// From which seed.
+        seed: u64,
+    },
+    /// Small pictures of what the channels of a layer look for.
+    Icons {
+        /// Which layer.
+        layer: usize,
+        /// Whether those that are not kept from before are made.
+        make: bool,
+    },
     /// One look at every layer.
     Census {
         /// For which picture.
@@ -112,7 +132,9 @@ pub enum Key {
 impl Key {
     /// Whether it is about the network alone.
     pub fn needs_no_picture(&self) -> bool {
-        matches!(self, Self::Open | Self::Filters { .. } | Self::Examples { .. } | Self::Kinds { .. })
+        let of_unit =
+            matches!(self, Self::Examples { .. } | Self::Kinds { .. } | Self::Climb { .. } | Self::Icons { .. });
+        of_unit || matches!(self, Self::Open | Self::Filters { .. })
     }
 
     /// What the status line calls the work.
@@ -124,6 +146,8 @@ impl Key {
             Self::Layers { .. } => "Grad-CAM by layer",
             Self::Filters { .. } => "filters",
             Self::Maps { .. } => "feature maps",
+            Self::Climb { .. } => "climb",
+            Self::Icons { .. } => "icons",
             Self::Census { .. } => "all layers",
             Self::Examples { .. } => "top pictures",
             Self::Kinds { .. } => "kinds of pictures",
@@ -237,6 +261,10 @@ pub enum Outcome {
     Filters(Arc<Filters>),
     /// To [`Key::Maps`].
     Maps(Arc<FeatureMaps>),
+    /// To [`Key::Climb`].
+    Climbed(Arc<Climb>),
+    /// To [`Key::Icons`].
+    Icons(Arc<Icons>),
     /// To [`Key::Census`].
     Census {
         /// For each layer, whether each of its channels said anything.
@@ -268,6 +296,8 @@ impl Outcome {
             Self::Layers(maps) => maps.iter().map(|map| 4 * map.len()).sum(),
             Self::Filters(filters) => 4 * filters.weights.len(),
             Self::Maps(maps) => 4 * maps.maps.len() + size_of_val(maps.figures.as_slice()),
+            Self::Climbed(climb) => climb.bytes(),
+            Self::Icons(icons) => icons.bytes(),
             Self::Census { alive, busy } => {
                 alive.iter().map(Vec::len).sum::<usize>() + busy.iter().map(|map| 4 * map.len()).sum::<usize>()
             }

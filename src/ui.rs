@@ -14,6 +14,7 @@ use crate::config::theme::Theme;
 use crate::terminal::screen::{Frame, Placed};
 
 mod canvas;
+mod climb;
 mod column;
 mod crumbs;
 mod curves;

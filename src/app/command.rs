@@ -47,10 +47,15 @@ pub enum Command {
     ContrastNext,
     GroupToggle,
     IndexToggle,
+    PeakNext,
+    PeakPrevious,
+    SeedNext,
+    SeedPrevious,
     TabPicture,
     TabFilters,
     TabMaps,
     TabExamples,
+    TabMaximise,
     TabExplain,
     TabPath,
     TabNext,
@@ -111,6 +116,7 @@ pub const TABLE: &[Entry] = &[
     entry(Command::TabFilters, "show.filters", "the filters of a convolution", &["2"]),
     entry(Command::TabMaps, "show.maps", "the feature maps of a layer", &["3"]),
     entry(Command::TabExamples, "show.examples", "the pictures that excite a unit most", &["4"]),
+    entry(Command::TabMaximise, "show.maximise", "what a unit looks for", &["5"]),
     entry(Command::TabExplain, "show.explain", "why: the map of a method", &["7"]),
     entry(Command::TabPath, "show.path", "integrated gradients, step by step", &["8"]),
     entry(Command::TabNext, "show.next", "next view", &["Tab"]),
@@ -149,6 +155,10 @@ pub const TABLE: &[Entry] = &[
     entry(Command::ContrastNext, "unit.contrast", "colours by each tile's range, or by that of all", &["w"]),
     entry(Command::GroupToggle, "examples.kinds", "top pictures by rank, or by kind", &["G"]),
     entry(Command::IndexToggle, "examples.index", "make the index of the folder, or stop making it", &["i"]),
+    entry(Command::PeakNext, "climb.peak", "climb the channel, a neuron, the class, the layer", &["f"]),
+    entry(Command::PeakPrevious, "climb.peak-back", "the same, backwards", &["F"]),
+    entry(Command::SeedNext, "climb.seed", "climb from the next seed", &["n"]),
+    entry(Command::SeedPrevious, "climb.seed-back", "climb from the seed before", &["N"]),
     entry(Command::ViewNext, "look.view", "overlay, map, side by side, picture", &["o"]),
     entry(Command::ViewPrevious, "look.view-back", "the same, backwards", &["O"]),
     entry(Command::OpacityUp, "look.opacity-up", "more opaque", &[")"]),
@@ -223,6 +233,9 @@ impl Command {
             }
             Self::SideToggle | Self::OrderNext | Self::OrderPrevious if state.tab != Tab::Maps => {
                 no("feature maps have it (3)")
+            }
+            Self::PeakNext | Self::PeakPrevious | Self::SeedNext | Self::SeedPrevious if state.tab != Tab::Maximise => {
+                no("nothing is climbed here; 5 climbs")
             }
             Self::PictureNext | Self::PicturePrevious | Self::PicturePick if state.pictures.len() < 2 => {
                 no("there is only one picture")

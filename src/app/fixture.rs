@@ -15,7 +15,9 @@ use crate::interpretation::feature_maps::{FeatureMaps, Side};
 use crate::interpretation::filters::{Filters, Folded};
 use crate::interpretation::prototypes::ranking::Entry;
 use crate::interpretation::prototypes::tally::Tally;
+use crate::jobs::climb::{Climb, Way};
 use crate::jobs::examples::{Gallery, Kinds};
+use crate::jobs::icons::Icons;
 use crate::jobs::painter::Made;
 use crate::jobs::{Event, Explained, Facts, Key, Outcome, Request, Seen};
 use crate::look::Look;
@@ -218,6 +220,25 @@ pub fn answer(request: &Request) -> Outcome {
         Key::Kinds { .. } => {
             let of = [0, 1, 0, 0, 1].map(Some).to_vec();
             Outcome::Kinds(Arc::new(Kinds { count: 2, silhouette: 0.61, of }))
+        }
+        Key::Climb { steps, .. } => {
+            let way = |scale: f32| {
+                let rgb = RgbImage::from_fn(16, 16, |x, y| {
+                    image::Rgb([(x * 16) as u8, (y * 16) as u8, (scale * 40.0) as u8])
+                });
+                let values = (0..*steps).map(|step| scale * (step as f32).sqrt()).collect();
+                Way { picture: Arc::new(Picture::opaque("", rgb)), values }
+            };
+            Outcome::Climbed(Arc::new(Climb { ways: [way(3.0), way(0.5)], done: *steps, total: *steps }))
+        }
+        Key::Icons { layer, make } => {
+            let tile = |channel: usize| {
+                let level = (channel * 30) as u8;
+                let rgb = RgbImage::from_fn(8, 8, |x, y| image::Rgb([level, (x * 30) as u8, (y * 30) as u8]));
+                (*make || channel % 2 == 0).then(|| Arc::new(rgb))
+            };
+            let channels = facts().layers[*layer].channels;
+            Outcome::Icons(Arc::new(Icons { tiles: (0..channels).map(tile).collect(), size: (8, 8) }))
         }
         Key::Layers { layers, .. } => {
             let map = |side: &usize| Array2::from_shape_fn((2 + side % 2, 2), |(y, x)| (x * y) as f32);

@@ -24,9 +24,11 @@ use crate::model::picture::Picture;
 use crate::terminal::picture::{Encoded, Encoding};
 
 mod answers;
+mod climb;
 mod examples;
 mod unit;
 
+pub use climb::{Climbing, Peak};
 pub use examples::{Examples, Making, in_rows};
 pub use unit::{Cursor, Tally};
 
@@ -44,6 +46,8 @@ pub enum Tab {
     Maps,
     /// 4: the pictures that excite a unit most.
     Examples,
+    /// 5: what a unit looks for.
+    Maximise,
     /// 7: the map of a method.
     Explain,
     /// 8: integrated gradients step by step.
@@ -52,11 +56,12 @@ pub enum Tab {
 
 impl Tab {
     /// Every view with its digit and name.
-    pub const ALL: [(Self, char, &'static str); 6] = [
+    pub const ALL: [(Self, char, &'static str); 7] = [
         (Self::Picture, '1', "Picture"),
         (Self::Filters, '2', "Filters"),
         (Self::Maps, '3', "Maps"),
         (Self::Examples, '4', "Examples"),
+        (Self::Maximise, '5', "Maximise"),
         (Self::Explain, '7', "Explain"),
         (Self::Path, '8', "Path"),
     ];
@@ -206,6 +211,8 @@ pub struct State {
     pub cursor: Cursor,
     /// How top pictures are shown, and the index they come from.
     pub examples: Examples,
+    /// What is climbed, and how.
+    pub climbing: Climbing,
     /// Channels that said something, over the pictures looked at so far.
     pub tally: Tally,
     /// Step of the path.
@@ -279,6 +286,7 @@ impl State {
             look: start.look,
             cursor: Cursor::default(),
             examples: Examples::default(),
+            climbing: Climbing::default(),
             tally: Tally::default(),
             step: 0,
             playing: false,

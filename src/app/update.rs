@@ -173,6 +173,11 @@ fn job(state: &mut State, event: Event) {
             state.running = Some(running);
         }
         Event::Partial { outcome, .. } => {
+            // What is made of icons is kept wherever the cursor goes.
+            if let (Key::Icons { layer, .. }, Outcome::Icons(icons)) = (&running.key, &outcome) {
+                let kept = Key::Icons { layer: *layer, make: false };
+                state.cache.insert(kept, outcome.clone(), icons.bytes());
+            }
             running.partial = Some(outcome);
             state.running = Some(running);
         }
@@ -190,6 +195,10 @@ fn job(state: &mut State, event: Event) {
                     Some(Outcome::Explained(e)) => {
                         let (done, total) = (e.attribution.done, e.attribution.total);
                         toast(format!("{what} cancelled after {done} of {total} steps; Enter computes it again"))
+                    }
+                    Some(Outcome::Climbed(climb)) => {
+                        let (done, total) = (climb.done, climb.total);
+                        toast(format!("{what} stopped after {done} of {total} steps; Enter climbs again"))
                     }
                     _ => toast(format!("{what} cancelled; Enter computes it again")),
                 };
@@ -362,6 +371,7 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::TabFilters => step::tab(state, Tab::Filters),
         Command::TabMaps => step::tab(state, Tab::Maps),
         Command::TabExamples => step::tab(state, Tab::Examples),
+        Command::TabMaximise => step::tab(state, Tab::Maximise),
         Command::TabExplain => step::tab(state, Tab::Explain),
         Command::TabPath => step::tab(state, Tab::Path),
         Command::TabNext => {
@@ -422,6 +432,8 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::RowFarNext | Command::RowFarPrevious | Command::SideToggle => {}
         Command::OrderNext | Command::OrderPrevious | Command::ContrastNext | Command::GroupToggle => {}
         Command::IndexToggle => effects.push(Effect::Index(state.examples.making.is_none())),
+        // Of the view that climbs.
+        Command::PeakNext | Command::PeakPrevious | Command::SeedNext | Command::SeedPrevious => {}
     }
 }
 
@@ -468,5 +480,7 @@ fn recompute(state: &mut State) {
     state.refused.clear();
 }
 
+#[cfg(test)]
+mod climb_tests;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ pub mod examples;
 mod explain;
 mod filters;
 mod maps;
+mod maximise;
 mod path;
 mod picture;
 pub mod reproduce;
@@ -91,6 +92,7 @@ pub fn of(tab: Tab) -> &'static dyn View {
         Tab::Filters => &filters::Filters,
         Tab::Maps => &maps::Maps,
         Tab::Examples => &examples::Examples,
+        Tab::Maximise => &maximise::Maximise,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ndarray::Axis;
 
 use super::worker::{Answer, Stopped, Tell};
-use super::{Explained, Facts, Key, Outcome, Request, Seen, examples, inside};
+use super::{Explained, Facts, Key, Outcome, Request, Seen, climb, examples, inside};
 use crate::attribution::{self, Attribution, AttributionError, MethodId, Parameters, Question, Target, grad_cam};
 use crate::config::paths;
 use crate::engine::device::DeviceChoice;
@@ -136,6 +136,8 @@ impl Answer for Explainer {
             }
             Key::Filters { layer } => inside::filters(network, *layer),
             Key::Maps { layer, side, .. } => inside::maps(network, seen()?, (*layer, *side), cancel),
+            Key::Climb { objective, steps, seed } => climb::climb(network, (objective, *steps, *seed), cancel, tell),
+            Key::Icons { layer, make } => climb::icons(network, *layer, *make, cancel, tell),
             Key::Census { .. } => inside::census(network, seen()?, cancel, tell),
             Key::Examples { unit, by, .. } => examples::gallery(&index, *unit, *by),
             Key::Kinds { unit, by, .. } => examples::kinds(network, &index, *unit, *by, cancel),

@@ -17,7 +17,7 @@ use crate::engine::Cancel;
 use crate::export::png;
 use crate::index::key;
 use crate::interpretation::maximization::icons::{self, Icon};
-use crate::interpretation::maximization::{MaximizationError, Parameters};
+use crate::interpretation::maximization::{Ascent, MaximizationError, Parameters};
 use crate::network::Network;
 use crate::paint::tile;
 
@@ -37,6 +37,13 @@ pub struct Icons {
 }
 
 impl Icons {
+    /// Icons of a layer of which none is made.
+    pub fn none(network: &Network, layer: usize, parameters: &Parameters) -> Self {
+        let [height, width] = Ascent::size_for(network, parameters);
+        let channels = network.layers().get(layer).map_or(0, |of| of.channels);
+        Self::new(channels, (width as u32, height as u32))
+    }
+
     fn new(channels: usize, size: (u32, u32)) -> Self {
         Self { tiles: vec![None; channels], size }
     }
@@ -86,7 +93,7 @@ impl Store {
 
     /// Icons that are kept already; empty ones where there are none.
     pub fn load(&self, network: &Network, layer: usize, parameters: &Parameters) -> Icons {
-        let empty = empty(network, layer, parameters);
+        let empty = Icons::none(network, layer, parameters);
         let kept = self.path(network, layer, parameters).and_then(|path| read(&path, &empty));
         kept.unwrap_or(empty)
     }
@@ -148,7 +155,7 @@ pub fn fill(
 ) -> Result<Icons, MaximizationError> {
     let mut all = match store {
         Some(store) => store.load(network, layer, parameters),
-        None => empty(network, layer, parameters),
+        None => Icons::none(network, layer, parameters),
     };
     let count = all.tiles.len();
     let mut order: Vec<usize> = first.iter().copied().filter(|channel| *channel < count).collect();
@@ -164,12 +171,6 @@ pub fn fill(
         tell(Some(&all), batches.share());
     }
     Ok(all)
-}
-
-fn empty(network: &Network, layer: usize, parameters: &Parameters) -> Icons {
-    let [height, width] = crate::interpretation::maximization::Ascent::size_for(network, parameters);
-    let channels = network.layers().get(layer).map_or(0, |of| of.channels);
-    Icons::new(channels, (width as u32, height as u32))
 }
 
 /// Tiles one below the other, and which of them are made.

@@ -9,6 +9,7 @@ use image::{RgbImage, imageops};
 use ndarray::{Axis, s};
 
 use super::examples::{Gallery, Show, TILE};
+use super::icons::Icons;
 use crate::interpretation::feature_maps::FeatureMaps;
 use crate::interpretation::filters::Filters;
 use crate::look::{Colormap, Contrast};
@@ -24,6 +25,8 @@ pub enum Sheet {
     Maps(Arc<FeatureMaps>),
     /// Top pictures of a unit, by rank instead of by channel.
     Examples(Arc<Gallery>, Show),
+    /// Pictures of what the channels look for.
+    Icons(Arc<Icons>),
 }
 
 impl PartialEq for Sheet {
@@ -32,6 +35,7 @@ impl PartialEq for Sheet {
             (Self::Filters(a, i), Self::Filters(b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Maps(a), Self::Maps(b)) => Arc::ptr_eq(a, b),
             (Self::Examples(a, show), Self::Examples(b, other)) => Arc::ptr_eq(a, b) && show == other,
+            (Self::Icons(a), Self::Icons(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -105,6 +109,7 @@ impl Sheet {
             Self::Filters(filters, _) => filters.count(),
             Self::Maps(maps) => maps.count(),
             Self::Examples(gallery, _) => gallery.examples.len(),
+            Self::Icons(icons) => icons.tiles.len(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Sheet {
             Self::Filters(filters, _) => (filters.weights.dim().2, filters.weights.dim().3),
             Self::Maps(maps) => (maps.maps.dim().1, maps.maps.dim().2),
             Self::Examples(..) => (TILE as usize, TILE as usize),
+            Self::Icons(icons) => (icons.size.1 as usize, icons.size.0 as usize),
         };
         (width, height)
     }
@@ -144,6 +150,7 @@ impl Sheet {
                 Ends::of(figures.iter().flat_map(|figures| [&figures.min, &figures.max]))
             }
             Self::Examples(..) => Ends::of([]),
+            Self::Icons(_) => Ends { low: 0.0, high: 1.0 },
         }
     }
 
@@ -165,6 +172,7 @@ impl Sheet {
                 }
                 Self::Maps(maps) => tile::values(maps.map(*channel), ends, inks.colormap),
                 Self::Examples(gallery, show) => gallery.tile(*channel, *show).clone(),
+                Self::Icons(icons) => icons.tile(*channel).map_or_else(|| RgbImage::new(1, 1), |tile| (**tile).clone()),
             }
         };
         channels.iter().map(paint).collect()

@@ -29,7 +29,12 @@ fn grid(state: &State, room: Rect, count: usize, tile: (usize, usize)) -> (Grid,
 /// Channels in an order, as tiles of `tile` values each lie on the canvas.
 pub fn field(state: &State, order: Vec<usize>, tile: (usize, usize)) -> Field {
     let canvas = regions(state.size).map_or(Rect::default(), |regions| regions.canvas.inner(Margin::new(1, 1)));
-    let (grid, rows) = grid(state, canvas, order.len(), tile);
+    field_in(state, canvas, order, tile)
+}
+
+/// As [`field`], in another room.
+pub fn field_in(state: &State, room: Rect, order: Vec<usize>, tile: (usize, usize)) -> Field {
+    let (grid, rows) = grid(state, room, order.len(), tile);
     Field { order, columns: grid.columns, rows }
 }
 

@@ -124,6 +124,21 @@ fn examples_while_the_index_is_made_80x24() {
 }
 
 #[test]
+fn maximise_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "5 ] Right Down")));
+}
+
+#[test]
+fn maximise_a_class_200x50() {
+    insta::assert_snapshot!(dump(&shown("okabe-ito", (200, 50), "5 f f n")));
+}
+
+#[test]
+fn maximise_60x30() {
+    insta::assert_snapshot!(dump(&shown("light", (60, 30), "5")));
+}
+
+#[test]
 fn folded_60x30() {
     insta::assert_snapshot!(dump(&shown("named", (60, 30), "m")));
 }

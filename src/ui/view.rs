@@ -18,6 +18,7 @@ mod examples;
 mod explain;
 mod filters;
 mod maps;
+pub mod maximise;
 mod path;
 mod picture;
 
@@ -111,6 +112,7 @@ pub fn of(tab: Tab) -> &'static dyn View {
         Tab::Filters => &filters::Filters,
         Tab::Maps => &maps::Maps,
         Tab::Examples => &examples::Examples,
+        Tab::Maximise => &maximise::Maximise,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }

@@ -10,7 +10,7 @@ use crate::jobs::subject::Values;
 use crate::look::View;
 
 /// A settled state in a window of 120 × 40.
-fn settled() -> State {
+pub(super) fn settled() -> State {
     let mut state = start("dark");
     let effects = update(&mut state, Msg::Resize(Size::new(120, 40), None));
     settle(&mut state, effects);
@@ -18,7 +18,7 @@ fn settled() -> State {
 }
 
 /// Presses keys written as in `keys.toml`, settling after each; returns what leaves the program.
-fn typed(state: &mut State, keys: &str) -> Vec<Effect> {
+pub(super) fn typed(state: &mut State, keys: &str) -> Vec<Effect> {
     let mut left = Vec::new();
     for key in sequence(keys).unwrap() {
         let effects = update(state, Msg::Key(KeyEvent::new(key.code, key.modifiers)));
@@ -28,7 +28,7 @@ fn typed(state: &mut State, keys: &str) -> Vec<Effect> {
 }
 
 /// Effects of one key, not carried out.
-fn pressed(state: &mut State, key: &str) -> Vec<Effect> {
+pub(super) fn pressed(state: &mut State, key: &str) -> Vec<Effect> {
     let key = sequence(key).unwrap()[0];
     update(state, Msg::Key(KeyEvent::new(key.code, key.modifiers)))
 }
