@@ -235,7 +235,7 @@ pub fn answer(request: &Request) -> Outcome {
             let tile = |channel: usize| {
                 let level = (channel * 30) as u8;
                 let rgb = RgbImage::from_fn(8, 8, |x, y| image::Rgb([level, (x * 30) as u8, (y * 30) as u8]));
-                (*make || channel % 2 == 0).then(|| Arc::new(rgb))
+                (*make || channel.is_multiple_of(2)).then(|| Arc::new(rgb))
             };
             let channels = facts().layers[*layer].channels;
             Outcome::Icons(Arc::new(Icons { tiles: (0..channels).map(tile).collect(), size: (8, 8) }))
