@@ -200,7 +200,9 @@ fn a_slurm_array_makes_the_whole() {
     }
     let studio = studio(20);
     let submit = |array: &[&str]| {
-        let mut command = Command::new("sbatch");
+        // A Slurm that stops answering fails the test and does not hang it.
+        let mut command = Command::new("timeout");
+        command.args(["300", "sbatch"]);
         command.env("SLURM_CONF", slurm.path().join("slurm.conf")).current_dir(studio.folder());
         let program = Path::new(env!("CARGO_BIN_EXE_lensor")).parent().unwrap().to_path_buf();
         let path = std::env::join_paths(

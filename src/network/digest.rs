@@ -16,7 +16,7 @@ use ndarray::{Array4, ArrayD, Axis};
 use super::{Network, NetworkError, Scores, batch};
 use crate::engine::{Cancel, Effort, Engine, Session};
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{Model, surgery, tap};
+use crate::onnx::{Model, surgery};
 
 /// A session that digests pictures.
 pub struct Digest {
@@ -27,11 +27,16 @@ pub struct Digest {
     part: Option<usize>,
 }
 
-/// Gives whole feature maps of any layer, in a session that is made when it is first needed.
+/// Most sessions that give whole feature maps: each holds its own copy of the weights up to its last layer.
+const KEPT: usize = 3;
+
+/// Gives whole feature maps of any layer, in sessions that are made when they are first needed and go no further than the
+/// last layer that is asked for.
 pub struct Maps {
     engine: Arc<dyn Engine>,
     model: Model,
-    session: Option<Box<dyn Session>>,
+    /// By the last layer that they compute, the one used last at the end.
+    sessions: Vec<(usize, Box<dyn Session>)>,
     input: String,
     tensors: Vec<String>,
     part: Option<usize>,
@@ -67,7 +72,7 @@ impl Network {
         Maps {
             engine,
             model: self.model.clone(),
-            session: None,
+            sessions: Vec::new(),
             input: self.input.name.clone(),
             tensors: self.layers.iter().map(|layer| layer.tensor.clone()).collect(),
             part: self.part,
@@ -104,17 +109,23 @@ impl Maps {
         cancel: &Cancel,
     ) -> Result<Vec<Array4<f32>>, NetworkError> {
         let wanted: Vec<&str> = layers.iter().filter_map(|layer| Some(self.tensors.get(*layer)?.as_str())).collect();
-        let session = match &mut self.session {
-            Some(session) => session,
-            none => {
-                let names: Vec<&str> = self.tensors.iter().map(String::as_str).collect();
-                let exposed = tap::expose(&self.model, &names);
-                none.insert(self.engine.load(&exposed, self.model.folder(), Effort::Full)?)
+        let last = layers.iter().copied().max().unwrap_or(0);
+        let mut session = match self.sessions.iter().position(|(known, _)| *known == last) {
+            Some(at) => self.sessions.remove(at).1,
+            None => {
+                // All layers up to it, so that they are computed as they are for the digest.
+                let names: Vec<&str> = self.tensors.iter().take(last + 1).map(String::as_str).collect();
+                let cut = surgery::cut(&self.model, &names)?;
+                self.engine.load(cut.bytes(), self.model.folder(), Effort::Full)?
             }
         };
         let input = &self.input;
-        let values = batch::run(&mut self.part, x, |part, _| session.run(&[(input, part)], &wanted, cancel))?;
-        values.into_iter().map(batch::maps).collect()
+        let values = batch::run(&mut self.part, x, |part, _| session.run(&[(input, part)], &wanted, cancel));
+        if self.sessions.len() >= KEPT {
+            self.sessions.remove(0);
+        }
+        self.sessions.push((last, session));
+        values?.into_iter().map(batch::maps).collect()
     }
 }
 

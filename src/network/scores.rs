@@ -20,7 +20,7 @@ pub struct Scores {
 pub enum Peak {
     /// Row and column of the highest value, the first of equals.
     At(u32, u32),
-    /// Several rows and several columns reach it: only the map itself tells which is first.
+    /// Several rows and several columns reach it, and not just four neighbours: only the map itself tells which is first.
     Unclear,
 }
 
@@ -47,13 +47,18 @@ impl Scores {
             return Peak::At(0, 0);
         }
         let reach = |values: &[f32]| {
-            let mut reached = values.iter().enumerate().filter(|(_, value)| **value == highest);
-            let first = reached.next().map_or(0, |(at, _)| at as u32);
-            (first, reached.next().is_some())
+            let reached: Vec<u32> =
+                (0..).zip(values).filter(|(_, value)| **value == highest).map(|(at, _)| at).collect();
+            (reached.first().copied().unwrap_or(0), reached)
         };
         let (row, rows) = reach(part(&self.rows, channel, count));
         let (column, columns) = reach(part(&self.columns, channel, count));
-        if rows && columns { Peak::Unclear } else { Peak::At(row, column) }
+        match (&rows[..], &columns[..]) {
+            ([] | [_], _) | (_, [] | [_]) => Peak::At(row, column),
+            // Windows of a pool overlap: four neighbours see the same value.
+            ([a, b], [c, d]) if b - a == 1 && d - c == 1 => Peak::At(row, column),
+            _ => Peak::Unclear,
+        }
     }
 }
 
@@ -80,12 +85,12 @@ mod tests {
 
     #[test]
     fn a_peak_is_read_off_rows_and_columns_unless_both_are_tied() {
-        // Maps of 2 × 3: one peak; two in a row; two in a column; two on a diagonal.
-        let rows = vec![1.0, 5.0, 5.0, 2.0, 5.0, 5.0, 5.0, 5.0];
-        let columns = vec![0.0, 5.0, 1.0, 5.0, 1.0, 5.0, 5.0, 0.0, 0.0, 0.0, 5.0, 5.0];
-        let scores = Scores::new(vec![0.5; 4], rows, columns);
-        let peaks: Vec<Peak> = (0..4).map(|channel| scores.peak(channel)).collect();
-        assert_eq!(peaks, [Peak::At(1, 1), Peak::At(0, 0), Peak::At(0, 0), Peak::Unclear]);
+        // Maps of 2 × 3: one peak; two in a row; two in a column; two or more apart; four neighbours, as in a pool.
+        let rows = vec![1.0, 5.0, 5.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0];
+        let columns = vec![0.0, 5.0, 1.0, 5.0, 1.0, 5.0, 5.0, 0.0, 0.0, 5.0, 0.0, 5.0, 0.0, 5.0, 5.0];
+        let scores = Scores::new(vec![0.5; 5], rows, columns);
+        let peaks: Vec<Peak> = (0..5).map(|channel| scores.peak(channel)).collect();
+        assert_eq!(peaks, [Peak::At(1, 1), Peak::At(0, 0), Peak::At(0, 0), Peak::Unclear, Peak::At(0, 1)]);
         assert_eq!(scores.pairs().nth(1), Some((0.5, 5.0)));
         let long: Vec<f32> = (0..50).map(|at| (at as f32 * 0.7).sin()).collect();
         assert_eq!(highest(&long), long.iter().copied().fold(f32::MIN, f32::max));
