@@ -25,6 +25,7 @@ use progress::Progress;
 mod appearance;
 mod bar;
 mod check;
+mod circuits;
 mod completions;
 mod doctor;
 mod explain;
@@ -80,6 +81,7 @@ enum Command {
     Index(Box<index::Index>),
     Top(Box<top::Top>),
     Maximize(Box<maximize::Maximize>),
+    Circuits(Box<circuits::Circuits>),
     Models(models::Models),
     Runtime(runtime::Runtime),
     Doctor(doctor::Doctor),
@@ -251,6 +253,7 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
         Command::Index(args) => index::run(&args, &context),
         Command::Top(args) => top::run(&args, &context),
         Command::Maximize(args) => maximize::run(&args, &context),
+        Command::Circuits(args) => circuits::run(&args, &context),
         Command::Models(args) => models::run(&args),
         Command::Runtime(args) => runtime::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),

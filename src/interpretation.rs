@@ -2,6 +2,7 @@
 //!
 //! Asks the network and returns arrays with their figures. Must not know about colours, terminals or files.
 
+pub mod circuits;
 pub mod convolution;
 pub mod feature_maps;
 pub mod filters;

@@ -24,6 +24,7 @@ use crate::network::Prediction;
 use crate::network::prediction;
 
 pub mod cache;
+pub mod circuit;
 pub mod climb;
 pub mod examples;
 pub mod explainer;

@@ -56,6 +56,8 @@ choice! {
         Turbo = "turbo",
         /// Diverging: blue below zero, white at zero, red above.
         BlueRed = "blue-red",
+        /// Diverging, as circuits are drawn: red below zero (inhibits), white at zero, blue above (excites).
+        RedBlue = "red-blue",
         /// Diverging: purple below zero, white at zero, orange above.
         PurpleOrange = "purple-orange",
     }
@@ -64,7 +66,7 @@ choice! {
 impl Colormap {
     /// Whether the middle means zero.
     pub const fn is_diverging(self) -> bool {
-        matches!(self, Self::BlueRed | Self::PurpleOrange)
+        matches!(self, Self::BlueRed | Self::RedBlue | Self::PurpleOrange)
     }
 
     /// Whether equal steps in the value look like equal steps in the colour.

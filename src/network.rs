@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
-use crate::autodiff::{Observations, Policy, Request};
+use crate::autodiff::{Observations, Observed, Policy, Request};
 use crate::engine::{Cancel, Engine, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::Head;
@@ -272,8 +272,13 @@ impl Network {
         Ok(Summary::of(self.model.graph(), |tensor| observations.get(tensor).map(|observed| observed.shape.clone())))
     }
 
+    /// What was seen of a tensor; nothing before [`Network::observe`].
+    pub(crate) fn observed(&self, tensor: &str) -> Option<&Observed> {
+        self.observations.as_ref()?.get(tensor)
+    }
+
     /// Looks at the sizes of all tensors, the first time that a question needs them.
-    fn observe(&mut self) -> Result<(), NetworkError> {
+    pub(crate) fn observe(&mut self) -> Result<(), NetworkError> {
         if self.observations.is_none() {
             let [channels, height, width] = self.preprocess.shape();
             let shape = [self.part.unwrap_or(1), channels, height, width];

@@ -95,7 +95,7 @@ pub fn run(args: &Filters, context: &Context) -> Outcome {
 }
 
 /// What has been multiplied into the weights, in words.
-fn folding(folded: &Folded) -> String {
+pub fn folding(folded: &Folded) -> String {
     match folded {
         Folded::Nothing => "the layer's own weights".to_owned(),
         Folded::ByExporter => "weights with their normalisation folded in by the exporter".to_owned(),

@@ -16,13 +16,13 @@ use crate::export::{Format, gif, json as json_file, npy, npz, png};
 const FRAME_TIME: u32 = 80;
 
 /// What there is to write down.
-pub struct Findings {
+pub struct Findings<Name: AsRef<str> = &'static str> {
     /// The picture.
     pub picture: RgbImage,
     /// What it is of, for the picture's file.
     pub title: String,
     /// The arrays by name, the main one first: that one is the `.npy`.
-    pub arrays: Vec<(&'static str, ArrayD<f32>)>,
+    pub arrays: Vec<(Name, ArrayD<f32>)>,
     /// The figures; an object.
     pub report: Value,
     /// The figures in words.
@@ -38,7 +38,7 @@ pub fn outputs(out: &[PathBuf]) -> Result<Outputs, Failure> {
     Ok(outputs)
 }
 
-impl Findings {
+impl<Name: AsRef<str>> Findings<Name> {
     /// Writes the files, `name` standing for `{name}` in their names, and prints the figures; on a terminal the picture
     /// too where no file is asked for.
     pub fn deliver(self, outputs: &Outputs, name: &str, as_json: bool, context: &Context) -> Outcome {

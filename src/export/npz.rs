@@ -11,11 +11,15 @@ use super::{ExportError, save};
 
 /// Writes named float32 arrays, compressed, and the report as UTF-8 JSON in the byte array `report`
 /// (`json.loads(bytes(npz["report"]))`).
-pub fn write(path: &Path, arrays: &[(&str, ArrayD<f32>)], report: &impl Serialize) -> Result<(), ExportError> {
+pub fn write(
+    path: &Path,
+    arrays: &[(impl AsRef<str>, ArrayD<f32>)],
+    report: &impl Serialize,
+) -> Result<(), ExportError> {
     save(path, |file| {
         let mut npz = NpzWriter::new_compressed(file);
         for (name, array) in arrays {
-            npz.add_array(*name, array)?;
+            npz.add_array(name.as_ref(), array)?;
         }
         npz.add_array("report", &ArrayView1::from(&serde_json::to_vec(report)?))?;
         npz.finish()?;

@@ -40,6 +40,8 @@ pub struct Filters {
     pub pads: [usize; 2],
     /// The tensor that they are slid over.
     pub input: String,
+    /// The tensor that they make, with all that is folded in.
+    pub output: String,
     /// Where they are slid over a picture in colours: which inputs are red, green and blue.
     pub colours: Option<[usize; 3]>,
 }
@@ -82,7 +84,7 @@ pub fn of(network: &Network, layer: usize) -> Result<Filters, FiltersError> {
 }
 
 /// Whether a tensor is the prepared picture, as it is or after what networks do to it at their door.
-fn is_picture(graph: &Graph, tensor: &str, picture: &str) -> bool {
+pub(super) fn is_picture(graph: &Graph, tensor: &str, picture: &str) -> bool {
     const DOOR: [&str; 8] = ["Add", "Cast", "Div", "Identity", "Mul", "Pad", "Sub", "Transpose"];
     let mut tensor = tensor;
     while tensor != picture {
@@ -135,6 +137,7 @@ fn read(graph: &Graph, layer: &Layer) -> Result<Filters, FiltersError> {
         strides: pair("strides", 1),
         dilations: pair("dilations", 1),
         input: input.to_owned(),
+        output: affine.output,
         colours: None,
     })
 }
@@ -159,13 +162,16 @@ struct Affine {
     scale: Array1<f32>,
     shift: Array1<f32>,
     nodes: Vec<String>,
+    /// The tensor after all of it.
+    output: String,
 }
 
 impl Affine {
     /// Collects batch normalisations and constants that scale or shift, as far as each is the only user of the tensor
     /// before it.
     fn after(graph: &Graph, tensor: &str, channels: usize) -> Result<Self, OnnxError> {
-        let mut affine = Self { scale: Array1::ones(channels), shift: Array1::zeros(channels), nodes: Vec::new() };
+        let (scale, shift) = (Array1::ones(channels), Array1::zeros(channels));
+        let mut affine = Self { scale, shift, nodes: Vec::new(), output: tensor.to_owned() };
         let mut tensor = tensor;
         while let &[user] = graph.consumers(tensor)
             && let Some(node) = graph.nodes.get(user)
@@ -175,16 +181,17 @@ impl Affine {
             affine.scale *= &scale;
             affine.nodes.push(node.name.clone());
             tensor = node.output();
+            affine.output = tensor.to_owned();
         }
         Ok(affine)
     }
 }
 
 /// Scale and shift of a node, a channel each.
-type Step = (Array1<f32>, Array1<f32>);
+pub(super) type Step = (Array1<f32>, Array1<f32>);
 
 /// Scale and shift of one node, if that is all it does.
-fn step(graph: &Graph, node: &Node, tensor: &str, channels: usize) -> Result<Option<Step>, OnnxError> {
+pub(super) fn step(graph: &Graph, node: &Node, tensor: &str, channels: usize) -> Result<Option<Step>, OnnxError> {
     let (ones, zeros) = (Array1::ones(channels), Array1::zeros(channels));
     if node.op_type == "BatchNormalization" && node.input(0) == Some(tensor) {
         let mut parts = Vec::with_capacity(4);

@@ -103,15 +103,18 @@ pub fn find(graph: &Graph, logits: &str, shape: impl Fn(&str) -> Option<Vec<usiz
 }
 
 /// A linear layer: `input · weight (+ bias)`.
-struct Linear<'a> {
-    node: &'a Node,
-    input: &'a str,
+pub(crate) struct Linear<'a> {
+    /// The product.
+    pub node: &'a Node,
+    /// The tensor that is multiplied.
+    pub input: &'a str,
     weight: &'a str,
     bias: Option<&'a str>,
 }
 
 impl<'a> Linear<'a> {
-    fn of(graph: &'a Graph, tensor: &'a str) -> Option<Self> {
+    /// The linear layer that makes a tensor, if one does; a convolution may be one.
+    pub fn of(graph: &'a Graph, tensor: &'a str) -> Option<Self> {
         let node = graph.producer(tensor)?;
         let constant = |name: &&str| graph.is_constant(name);
         match node.op_type.as_str() {
@@ -132,7 +135,7 @@ impl<'a> Linear<'a> {
     }
 
     /// Weights `[classes, channels]` and bias `[classes]`; empty where their shapes are not those of a linear layer.
-    fn read(&self, graph: &Graph) -> Result<(Array2<f32>, Array1<f32>), OnnxError> {
+    pub fn read(&self, graph: &Graph) -> Result<(Array2<f32>, Array1<f32>), OnnxError> {
         let none = (Array2::zeros((0, 0)), Array1::zeros(0));
         let stored = graph.weights(self.weight)?;
         let gemm = self.node.op_type == "Gemm";

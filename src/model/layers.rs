@@ -14,6 +14,7 @@ mod layout;
 mod naming;
 
 use layout::Layouts;
+pub(crate) use naming::module;
 
 /// What kind of layer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -202,7 +203,8 @@ fn elements(tensor: &crate::onnx::proto::TensorProto) -> usize {
     tensor.dims.iter().map(|dim| usize::try_from(*dim).unwrap_or(0)).product()
 }
 
-fn describe(node: &Node) -> String {
+/// The operator in words: `Conv 3×3 /2`.
+pub(crate) fn describe(node: &Node) -> String {
     let mut words = node.op_type.clone();
     if let Some(kernel) = node.attr_ints("kernel_shape") {
         words += &format!(" {}", kernel.iter().map(i64::to_string).collect::<Vec<_>>().join("×"));

@@ -2,7 +2,7 @@
 //!
 //! Must not know what the tensors mean.
 
-use ndarray::Array4;
+use ndarray::{Array4, ArrayD};
 
 use crate::engine::{Cancel, Effort, Session, Value};
 use crate::onnx::surgery;
@@ -25,6 +25,16 @@ impl Network {
         tensors: &[&str],
         cancel: &Cancel,
     ) -> Result<Vec<Array4<f32>>, NetworkError> {
+        self.arrays(x, tensors, cancel)?.into_iter().map(batch::maps).collect()
+    }
+
+    /// As [`Network::values`], of any shape `[batch, …]`.
+    pub fn arrays(
+        &mut self,
+        x: &Array4<f32>,
+        tensors: &[&str],
+        cancel: &Cancel,
+    ) -> Result<Vec<ArrayD<f32>>, NetworkError> {
         self.check(x)?;
         let input = self.input.name.as_str();
         let inner: Vec<&str> = tensors.iter().copied().filter(|tensor| *tensor != input).collect();
@@ -48,9 +58,9 @@ impl Network {
             values = result?.into_iter();
         }
         let value = |tensor: &&str| match *tensor == input {
-            true => Ok(x.clone()),
-            false => batch::maps(values.next().unwrap_or_default()),
+            true => x.clone().into_dyn(),
+            false => values.next().unwrap_or_default(),
         };
-        tensors.iter().map(value).collect()
+        Ok(tensors.iter().map(value).collect())
     }
 }

@@ -37,6 +37,7 @@ fn table(colormap: Colormap) -> Lut {
         Colormap::Turbo => sample(&preset::turbo(), false),
         // ColorBrewer's RdBu and PuOr begin with the warm end; here warm means positive.
         Colormap::BlueRed => sample(&preset::rd_bu(), true),
+        Colormap::RedBlue => sample(&preset::rd_bu(), false),
         Colormap::PurpleOrange => sample(&preset::pu_or(), false),
     }
 }
@@ -69,12 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn diverging_colormaps_are_lightest_at_zero_and_warm_above() {
+    fn diverging_colormaps_are_lightest_at_zero_and_warm_on_one_side() {
         for colormap in Colormap::ALL.iter().filter(|each| each.is_diverging()) {
             let lut = lut(*colormap);
             let (low, middle, high) = (lut[0], lut[128], lut[255]);
             assert!(lightness(middle) > lightness(low) && lightness(middle) > lightness(high), "{colormap}");
-            assert!(low[2] > low[0] && high[0] > high[2], "{colormap}: {low:?} {high:?}");
+            let (cold, warm) = if *colormap == Colormap::RedBlue { (high, low) } else { (low, high) };
+            assert!(cold[2] > cold[0] && warm[0] > warm[2], "{colormap}: {low:?} {high:?}");
         }
     }
 

@@ -97,6 +97,22 @@ pub fn fit(tile: &RgbImage, (width, height): (u32, u32)) -> RgbImage {
     }
 }
 
+/// Brings a tile into a square, its longer side as long as that: small ones by whole pixels, so that each value stays a
+/// square.
+pub fn square(tile: &RgbImage, side: u32) -> RgbImage {
+    let (width, height) = tile.dimensions();
+    let longest = width.max(height).max(1);
+    if width == 0 || height == 0 {
+        return RgbImage::new(0, 0);
+    }
+    if longest * 2 <= side {
+        let factor = side / longest;
+        return fit(tile, (width * factor, height * factor));
+    }
+    let scaled = |length: u32| (length * side).div_ceil(longest).clamp(1, side.max(1));
+    imageops::resize(tile, scaled(width), scaled(height), FilterType::Triangle)
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::{arr2, arr3};

@@ -20,6 +20,11 @@ pub(super) fn name(graph: &Graph, node: &Node, kind: Kind) -> String {
     module.unwrap_or_else(own)
 }
 
+/// Name of the module whose weights a node multiplies by.
+pub(crate) fn module(graph: &Graph, node: &Node) -> String {
+    name(graph, node, Kind::Conv)
+}
+
 /// Gives layers that share a name different ones, by operator and then by number. The last of them keeps the name: it is
 /// what the module gives back.
 pub(super) fn distinguish(layers: &mut [Layer]) {

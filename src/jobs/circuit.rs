@@ -1,0 +1,262 @@
+//! The pictures of a circuit: a unit's map over the picture, and for each neighbour its kernel, what enters, what it adds.
+//!
+//! Owns between which values their colours run. Must not know where they lie on a screen; two drawings are equal when
+//! they show the very same arrays.
+
+use std::sync::Arc;
+
+use image::{Rgb, RgbImage, imageops};
+use ndarray::{ArrayView2, Axis};
+
+use super::Seen;
+use crate::attribution::Raw;
+use crate::interpretation::circuits::{self, By, Circuit, Contributions, Edge, Ranking};
+use crate::look::{Colormap, Look, View};
+use crate::map;
+use crate::model::preprocess::{Prepared, Rect};
+use crate::paint;
+use crate::paint::tile::{self, Ends};
+
+pub mod figure;
+pub mod words;
+
+/// A circuit, and the picture that it is looked at for.
+pub struct Shown<'a> {
+    /// The circuit.
+    pub circuit: &'a Circuit,
+    /// By what neighbours are ranked.
+    pub by: By,
+    /// Where contributions are read.
+    pub position: (usize, usize),
+    /// How many neighbours on each side.
+    pub top: usize,
+    /// The picture.
+    pub picture: Option<Pictured<'a>>,
+}
+
+/// A picture with its contributions.
+pub struct Pictured<'a> {
+    /// Its name.
+    pub name: String,
+    /// As the network is fed.
+    pub prepared: &'a Prepared,
+    /// What each neighbour adds.
+    pub found: &'a Contributions,
+}
+
+impl Shown<'_> {
+    /// The contributions, for a picture.
+    pub fn found(&self) -> Option<&Contributions> {
+        self.picture.as_ref().map(|pictured| pictured.found)
+    }
+
+    /// The neighbours of a branch, or of all, on both sides.
+    pub fn ranking(&self, branch: Option<usize>) -> Ranking {
+        let mut ranking = circuits::rank(self.circuit, self.found(), self.by, self.position, branch);
+        ranking.excites.truncate(self.top);
+        ranking.inhibits.truncate(self.top);
+        ranking
+    }
+}
+
+/// Colour between the tiles of a row.
+const GROUND: [u8; 3] = [18, 20, 25];
+
+/// Between which values the colours run of all neighbours that are shown together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Inks {
+    kernel: Ends,
+    contribution: Ends,
+}
+
+impl Inks {
+    /// As far below zero as above, to the extremes of some neighbours.
+    pub fn of<'e>(circuit: &Circuit, found: Option<&Contributions>, edges: impl Iterator<Item = &'e Edge>) -> Self {
+        let (mut kernel, mut contribution) = (0.0f32, 0.0f32);
+        let largest = |most: f32, value: &f32| most.max(value.abs());
+        for edge in edges {
+            let own = &circuit.branches[edge.branch].neighbours[edge.neighbour].kernel;
+            kernel = own.iter().fold(kernel, largest);
+            if let Some(found) = found {
+                let maps = &found.branches[edge.branch].maps;
+                contribution = maps.index_axis(Axis(0), edge.neighbour).iter().fold(contribution, largest);
+            }
+        }
+        let around = |bound: f32| Ends { low: -bound, high: bound };
+        Self { kernel: around(kernel), contribution: around(contribution) }
+    }
+}
+
+/// A neighbour's kernel, a pixel a weight: blue excites, red inhibits.
+pub fn kernel(circuit: &Circuit, edge: &Edge, inks: &Inks) -> RgbImage {
+    let neighbour = &circuit.branches[edge.branch].neighbours[edge.neighbour];
+    tile::values(neighbour.kernel.view(), inks.kernel, Colormap::RedBlue)
+}
+
+/// What a neighbour adds at each position, in the proportions of a picture: blue excites, red inhibits.
+pub fn adds(found: &Contributions, edge: &Edge, inks: &Inks, like: (u32, u32)) -> RgbImage {
+    let maps = &found.branches[edge.branch].maps;
+    tile::fit(&tile::values(maps.index_axis(Axis(0), edge.neighbour), inks.contribution, Colormap::RedBlue), like)
+}
+
+/// What enters of a neighbour, over what the network sees.
+pub fn enters(found: &Contributions, edge: &Edge, prepared: &Prepared, look: &Look, side: u32) -> RgbImage {
+    let inputs = &found.branches[edge.branch].inputs;
+    over(inputs.index_axis(Axis(0), edge.neighbour), prepared, look, side)
+}
+
+/// A unit's own map above zero over what the network sees, with a frame around a position; what the network sees alone where
+/// the unit has a single value.
+pub fn unit(
+    found: &Contributions,
+    (row, column): (usize, usize),
+    prepared: &Prepared,
+    look: &Look,
+    side: u32,
+) -> RgbImage {
+    let (height, width) = found.value.dim();
+    if height * width <= 1 {
+        return cut(prepared, side).0;
+    }
+    let mut picture = over(found.value.mapv(|value| value.max(0.0)).view(), prepared, look, side);
+    let along = |at: usize, count: usize, side: u32| (at as u32 * side).div_ceil(count.max(1) as u32);
+    let (left, top) = (along(column, width, picture.width()), along(row, height, picture.height()));
+    let (right, bottom) = (along(column + 1, width, picture.width()), along(row + 1, height, picture.height()));
+    frame(&mut picture, (left, top), (right.max(left + 4), bottom.max(top + 4)));
+    picture
+}
+
+/// A frame around a rectangle, dark outside and light inside, so that it is seen on any ground.
+fn frame(picture: &mut RgbImage, (left, top): (u32, u32), (right, bottom): (u32, u32)) {
+    let (width, height) = picture.dimensions();
+    for (grown, colour) in [(2, [0; 3]), (1, [255; 3]), (0, [255; 3])] {
+        let (left, top) = (left.saturating_sub(grown), top.saturating_sub(grown));
+        let (right, bottom) = ((right + grown).min(width), (bottom + grown).min(height));
+        let mut put = |x: u32, y: u32| {
+            if let Some(pixel) = picture.get_pixel_mut_checked(x, y) {
+                *pixel = Rgb(colour);
+            }
+        };
+        (left..right).for_each(|x| [top, bottom.saturating_sub(1)].into_iter().for_each(|y| put(x, y)));
+        (top..bottom).for_each(|y| [left, right.saturating_sub(1)].into_iter().for_each(|x| put(x, y)));
+    }
+}
+
+/// What the network sees of the picture, its longer side this long, and the size of it.
+fn cut(prepared: &Prepared, side: u32) -> (RgbImage, Rect) {
+    let Rect { x, y, width, height } = prepared.region;
+    let scale = side as f32 / width.max(height).max(1.0);
+    let long = |length: f32| (length * scale).round().max(1.0) as u32;
+    let (wide, high) = (long(width), long(height));
+    let seen = imageops::crop_imm(&prepared.view, x as u32, y as u32, width as u32, height as u32).to_image();
+    let seen = imageops::thumbnail(&seen, wide, high);
+    (seen, Rect { x: 0.0, y: 0.0, width: wide as f32, height: high as f32 })
+}
+
+/// A feature map over what the network sees.
+fn over(values: ArrayView2<'_, f32>, prepared: &Prepared, look: &Look, side: u32) -> RgbImage {
+    let (picture, region) = cut(prepared, side);
+    let (_, height, width) = prepared.input.dim();
+    let map = map::make(&Raw::Layer(values.to_owned()), look, (height, width));
+    paint::paint(Some(&map), &picture, region, look)
+}
+
+/// One of a circuit's pictures on the screen.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    /// The circuit.
+    pub circuit: Arc<Circuit>,
+    /// The picture and what is known for it.
+    pub of: Option<(Arc<Seen>, Arc<Contributions>)>,
+    /// Which of its pictures.
+    pub scene: Scene,
+    /// How feature maps look.
+    pub look: Look,
+    /// Name of the picture.
+    pub name: String,
+}
+
+/// Which picture of a circuit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scene {
+    /// The unit with a position framed.
+    Unit((usize, usize)),
+    /// A neighbour: kernel, what enters, what it adds.
+    Neighbour(Edge, Inks),
+    /// Everything: ranked so, contributions read there, so many neighbours on each side.
+    Whole(By, (usize, usize), usize),
+}
+
+impl PartialEq for Drawing {
+    fn eq(&self, other: &Self) -> bool {
+        let same = match (&self.of, &other.of) {
+            (Some((a, b)), Some((c, d))) => Arc::ptr_eq(a, c) && Arc::ptr_eq(b, d),
+            (None, None) => true,
+            _ => false,
+        };
+        let alike = self.scene == other.scene && self.look == other.look && self.name == other.name;
+        same && alike && Arc::ptr_eq(&self.circuit, &other.circuit)
+    }
+}
+
+/// Tiles of a neighbour.
+pub const TILES: u32 = 3;
+
+impl Drawing {
+    /// Its proportions.
+    pub fn dimensions(&self) -> (u32, u32) {
+        match self.scene {
+            Scene::Unit(_) => self.of.as_ref().map_or((1, 1), |(seen, _)| {
+                let Rect { width, height, .. } = seen.prepared.region;
+                (width.max(1.0) as u32, height.max(1.0) as u32)
+            }),
+            Scene::Neighbour(..) => (TILES * 1000, 1000),
+            Scene::Whole(..) => self.whole().dimensions(),
+        }
+    }
+
+    /// Paints it at about a size.
+    pub fn paint(&self, (width, height): (u32, u32)) -> RgbImage {
+        let look = Look { view: View::Overlay, ..self.look };
+        match (&self.scene, &self.of) {
+            (Scene::Unit(position), Some((seen, found))) => {
+                unit(found, *position, &seen.prepared, &look, width.max(height))
+            }
+            (Scene::Unit(_), None) => RgbImage::new(1, 1),
+            (Scene::Whole(..), _) => self.whole(),
+            (Scene::Neighbour(edge, inks), of) => {
+                let gap = (width / 100).max(1);
+                let side = height.min((width / TILES).saturating_sub(gap)).max(4);
+                let mut tiles = vec![kernel(&self.circuit, edge, inks)];
+                if let Some((seen, found)) = of {
+                    let entering = enters(found, edge, &seen.prepared, &look, side);
+                    let like = entering.dimensions();
+                    tiles.extend([entering, adds(found, edge, inks, like)]);
+                }
+                row(&tiles, side, (width, height))
+            }
+        }
+    }
+}
+
+impl Drawing {
+    /// The figure that a file shows.
+    fn whole(&self) -> RgbImage {
+        let Scene::Whole(by, position, top) = self.scene else { return RgbImage::new(1, 1) };
+        let picture =
+            self.of.as_ref().map(|(seen, found)| Pictured { name: self.name.clone(), prepared: &seen.prepared, found });
+        figure::paint(&Shown { circuit: &self.circuit, by, position, top, picture })
+    }
+}
+
+/// Tiles in a row, each in the middle of its square.
+fn row(tiles: &[RgbImage], side: u32, (width, height): (u32, u32)) -> RgbImage {
+    let mut row = RgbImage::from_pixel(width.max(1), height.max(1), Rgb(GROUND));
+    let step = width.saturating_sub(side) / (TILES - 1);
+    for (at, tile) in tiles.iter().enumerate() {
+        let tile = tile::square(tile, side);
+        let (dx, dy) = (side.saturating_sub(tile.width()) / 2, height.saturating_sub(tile.height()) / 2);
+        imageops::replace(&mut row, &tile, i64::from(at as u32 * step + dx), i64::from(dy));
+    }
+    row
+}
