@@ -55,7 +55,8 @@ impl<'a> Walk<'a> {
         for node in nodes {
             node.attribute.iter().try_for_each(|attribute| self.attribute(attribute))?;
             if VARIADIC.contains(&node.op_type.as_str()) && node.input.iter().any(String::is_empty) {
-                let NodeProto { name, op_type, .. } = node;
+                let NodeProto { name, output, op_type, .. } = node;
+                let name = if name.is_empty() { output.first().unwrap_or(name) } else { name };
                 let reason = format!("an input of node `{name}` ({op_type}) is left out, and the operator needs all");
                 return Err(OnnxError::BrokenGraph { reason });
             }

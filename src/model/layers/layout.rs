@@ -48,8 +48,10 @@ impl<'a> Layouts<'a> {
                 Some([0, 2, 3, 1]) => Some(Channels::Last),
                 _ => None,
             },
-            // What becomes of the axes is not followed.
-            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Einsum" => None,
+            // What becomes of the axes is not followed, or there are none.
+            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Einsum" | "Shape" | "Size" => None,
+            // Their other inputs are sizes and places.
+            "Pad" | "Slice" | "Resize" | "Expand" | "Tile" => node.input(0).and_then(|data| self.0.get(data).copied()),
             // A weighting of channels may come from a Reshape: what is known of any input counts.
             _ => {
                 let known = || node.inputs.iter().filter_map(|input| self.0.get(input.as_str()).copied());

@@ -173,7 +173,12 @@ fn maps_whose_channels_come_last_are_no_layers() {
     b.named_floats("linear", sine((4, 4), [1.0, 1.1, 0.3]).view());
     b.named_node("MatMul", &["tokens", "linear"], &["mixed"], &[]);
     b.named_node("Add", &["tokens", "mixed"], &["sum"], &[]);
-    b.named_node("Concat", &["sum", "mixed"], &["wide"], &[("axis", Attr::Int(1))]);
+    // Padded by what is computed from maps' sizes.
+    b.named_node("Shape", &["patches"], &["sizes"], &[]);
+    b.named_node("Sub", &["sizes", "sizes"], &["pads"], &[]);
+    b.named_node("Concat", &["pads", "pads"], &["all pads"], &[("axis", Attr::Int(0))]);
+    b.named_node("Pad", &["sum", "all pads"], &["padded"], &[]);
+    b.named_node("Concat", &["padded", "mixed"], &["wide"], &[("axis", Attr::Int(1))]);
     b.named_node("Transpose", &["sum"], &["maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
     b.named_node("Add", &["maps", "x"], &["block"], &[]);
     b.named_node("Transpose", &["wide"], &["wide maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
