@@ -136,6 +136,11 @@ impl<'a> Backward<'a> {
         Some(sum)
     }
 
+    /// The node that makes a tensor.
+    pub fn producer(&self, tensor: &str) -> Option<&'a Node> {
+        self.model.graph().producer(tensor)
+    }
+
     /// The ReLU that makes a tensor for one node alone, if nobody asks for the gradient between the two.
     pub fn relu_just_before(&self, tensor: &str) -> Option<&'a Node> {
         let graph = self.model.graph();

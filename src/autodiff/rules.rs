@@ -21,6 +21,7 @@ mod quantization;
 mod reduction;
 mod resampling;
 mod selection;
+mod sequence;
 mod shape;
 pub(super) mod softmax;
 mod tiling;
@@ -86,6 +87,7 @@ fn rule(op: &str) -> Option<Rule> {
         "ScatterElements" | "ScatterND" => indexing::scatter,
         "TopK" => indexing::top_k,
         "Resize" => resampling::resize,
+        "SequenceAt" => sequence::at,
         "Softmax" => softmax::softmax,
         "LogSoftmax" => softmax::log_softmax,
         "QuantizeLinear" => quantization::quantize,
@@ -126,9 +128,10 @@ pub(super) fn stops_gradient(node: &Node) -> bool {
     node.domain.is_empty() && (STOPS.contains(&node.op_type.as_str()) || node.op_type == "Cast" && !float_cast())
 }
 
-/// Whether there is a rule for a node's operator.
+/// Whether there is a rule for a node's operator. The way back from a part of a sequence passes by what makes the sequence.
 pub(super) fn exists(node: &Node) -> bool {
-    node.domain.is_empty() && (node.op_type == "Split" || rule(&node.op_type).is_some())
+    let op = node.op_type.as_str();
+    node.domain.is_empty() && (matches!(op, "Split" | "SplitToSequence") || rule(op).is_some())
 }
 
 /// Applies the rule of a node that a gradient has reached.

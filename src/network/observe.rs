@@ -111,10 +111,17 @@ impl<'a> Plan<'a> {
             graph.inputs.iter().map(|input| (input.name.as_str(), element(input.elem))).collect();
         let mut varies: HashSet<&str> = tensors.iter().copied().collect();
         let mut fixed = Vec::new();
-        for node in graph.nodes.iter().filter(|node| !node.op_type.contains("Sequence")) {
+        for node in &graph.nodes {
             let is_fixed = matches!(node.op_type.as_str(), "Shape" | "Size")
                 || !node.inputs.iter().chain(&node.captured).any(|name| varies.contains(name.as_str()))
                     && !node.op_type.starts_with("Random");
+            // A sequence is no tensor; what is taken from it is one.
+            if node.op_type.contains("Sequence")
+                && !matches!(node.op_type.as_str(), "SequenceAt" | "ConcatFromSequence")
+            {
+                varies.extend(node.outputs.iter().map(String::as_str).filter(|_| !is_fixed));
+                continue;
+            }
             for (index, output) in node.outputs.iter().enumerate().filter(|(_, output)| !output.is_empty()) {
                 tensors.push(output);
                 elements.insert(output, element_of(graph, node, index, &elements));

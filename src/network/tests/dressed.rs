@@ -98,6 +98,24 @@ fn inputs_that_nothing_uses_are_passed_over() {
 }
 
 #[test]
+fn parts_of_a_sequence_are_taken_apart_and_put_together() {
+    let network = agree(dressed(DataType::Float, [0, 3, 16, 16], |b| {
+        // torch.chunk as torch.export writes it where nothing is folded.
+        for (name, value) in [("each", 7i64), ("first", 0), ("second", 1), ("last", -1)] {
+            b.named_constant(name, &[], DataType::Int64, value.to_le_bytes().to_vec());
+        }
+        b.named_node("SplitToSequence", &["x", "each"], &["parts"], &[("axis", Attr::Int(2))]);
+        for place in ["first", "second", "last"] {
+            b.named_node("SequenceAt", &["parts", place], &[&format!("{place} part")], &[]);
+        }
+        let parts = ["first part", "second part", "last part"];
+        b.named_node("Concat", &parts, &["whole"], &[("axis", Attr::Int(2))]);
+        ("whole", DataType::Float)
+    }));
+    assert!(network.preprocess().shape() == [3, 16, 16]);
+}
+
+#[test]
 fn whole_numbers_that_the_network_casts_itself() {
     let network = agree(dressed(DataType::Uint8, [0, 16, 16, 3], |b| {
         b.named_node("Transpose", &["x"], &["first"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
