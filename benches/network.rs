@@ -48,13 +48,39 @@ fn asking(criterion: &mut Criterion) {
             bencher.iter(|| black_box(network.gradient(&x, &vec![target; count], At::Input, &cancel).unwrap()));
         });
     }
-    let parameters = Parameters::default();
+    // The forward pass of the last picture is kept: another picture each time, or another class of the same.
+    let pictures = [picture.clone(), picture.mapv(|value| value * 0.9)];
+    let mut turn = 0;
+    group.bench_function("gradient, one picture", |bencher| {
+        bencher.iter(|| {
+            turn += 1;
+            black_box(network.gradient_of_one(&pictures[turn % 2], target, At::Input, &cancel).unwrap())
+        });
+    });
+    group.bench_function("gradient, another class of the same picture", |bencher| {
+        bencher.iter(|| {
+            turn += 1;
+            let target = Target { class: turn % 1000, of: Of::Logit };
+            black_box(network.gradient_of_one(&picture, target, At::Input, &cancel).unwrap())
+        });
+    });
+    let parameters = Parameters { path: false, ..Parameters::default() };
     let question = Question { input: &picture, class: Some(340), of: Of::Logit, layer: None, parameters: &parameters };
     group.bench_function("Grad-CAM, last layer", |bencher| {
         bencher.iter(|| explain(&mut network, MethodId::GradCam, &question, &cancel, &mut |_| ()).unwrap());
     });
     group.bench_function("Grad-CAM, every layer", |bencher| {
-        bencher.iter(|| grad_cam::at_layers(&mut network, &picture, target, &layers, &cancel).unwrap());
+        bencher.iter(|| {
+            turn += 1;
+            grad_cam::at_layers(&mut network, &pictures[turn % 2], target, &layers, &cancel).unwrap()
+        });
+    });
+    group.bench_function("Grad-CAM, every layer, another class of the same picture", |bencher| {
+        bencher.iter(|| {
+            turn += 1;
+            let target = Target { class: turn % 1000, of: Of::Logit };
+            grad_cam::at_layers(&mut network, &picture, target, &layers, &cancel).unwrap()
+        });
     });
     group.measurement_time(Duration::from_secs(30)).bench_function("integrated gradients, 50 steps", |bencher| {
         bencher.iter(|| explain(&mut network, MethodId::IntegratedGradients, &question, &cancel, &mut |_| ()).unwrap());
