@@ -138,8 +138,6 @@ impl View for Maximise {
             (&[Command::PeakNext], "objective"),
             (&[Command::SeedNext], "seed"),
             (&[Command::StepsFewer, Command::StepsMore], "steps"),
-            (&[Command::Cancel], "stop"),
-            (&[Command::Export], "save"),
         ]
     }
 }
