@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView1};
 
 use crate::attribution::{Attribution, MethodId, Parameters, Target};
+use crate::interpretation::circuits::{Circuit, Contributions, Place};
 use crate::interpretation::feature_maps::{FeatureMaps, Side};
 use crate::interpretation::filters::Filters;
 use crate::interpretation::maximization::Objective;
@@ -105,6 +106,18 @@ pub enum Key {
         /// Whether those that are not kept from before are made.
         make: bool,
     },
+    /// What feeds a channel.
+    Circuit {
+        /// Which.
+        place: Place,
+    },
+    /// What each neighbour adds to a channel.
+    Contributions {
+        /// For which picture.
+        picture: usize,
+        /// Which.
+        place: Place,
+    },
     /// One look at every layer.
     Census {
         /// For which picture.
@@ -135,7 +148,7 @@ impl Key {
     pub fn needs_no_picture(&self) -> bool {
         let of_unit =
             matches!(self, Self::Examples { .. } | Self::Kinds { .. } | Self::Climb { .. } | Self::Icons { .. });
-        of_unit || matches!(self, Self::Open | Self::Filters { .. })
+        of_unit || matches!(self, Self::Open | Self::Filters { .. } | Self::Circuit { .. })
     }
 
     /// What the status line calls the work.
@@ -149,6 +162,8 @@ impl Key {
             Self::Maps { .. } => "feature maps",
             Self::Climb { .. } => "climb",
             Self::Icons { .. } => "icons",
+            Self::Circuit { .. } => "circuit",
+            Self::Contributions { .. } => "contributions",
             Self::Census { .. } => "all layers",
             Self::Examples { .. } => "top pictures",
             Self::Kinds { .. } => "kinds of pictures",
@@ -266,6 +281,10 @@ pub enum Outcome {
     Climbed(Arc<Climb>),
     /// To [`Key::Icons`].
     Icons(Arc<Icons>),
+    /// To [`Key::Circuit`].
+    Circuit(Arc<Circuit>),
+    /// To [`Key::Contributions`].
+    Contributions(Arc<Contributions>),
     /// To [`Key::Census`].
     Census {
         /// For each layer, whether each of its channels said anything.
@@ -299,6 +318,8 @@ impl Outcome {
             Self::Maps(maps) => 4 * maps.maps.len() + size_of_val(maps.figures.as_slice()),
             Self::Climbed(climb) => climb.bytes(),
             Self::Icons(icons) => icons.bytes(),
+            Self::Circuit(circuit) => circuit.bytes(),
+            Self::Contributions(found) => found.bytes(),
             Self::Census { alive, busy } => {
                 alive.iter().map(Vec::len).sum::<usize>() + busy.iter().map(|map| 4 * map.len()).sum::<usize>()
             }

@@ -116,6 +116,32 @@ fn keys_walk_the_units_from_their_filters_to_their_maps() {
 }
 
 #[test]
+fn keys_walk_along_circuits_and_back() {
+    let (studio, mut terminal) = opened(Kind::Plain, &[]);
+    terminal.wait(&["Grad-CAM ▸ maps ▸ red", "ready"]);
+    terminal.send("6");
+    let screen = terminal.wait(&["Circuits ▸ maps:0", "excites", "inhibits", "▸ picture:red", "what enters", "ready"]);
+    assert!(screen.contains("2 channels"), "{screen}");
+    terminal.send("\r");
+    terminal.wait(&["picture:red is where the way back ends"]);
+    terminal.send("gh");
+    terminal.wait(&["Circuits ▸ maps:0 ▸ logits:0", "fc:0", "▸ maps:0", "ready"]);
+    terminal.send("J");
+    terminal.wait(&["b.png ▸ Circuits ▸ maps:0 ▸ logits:0", "ready"]);
+    terminal.send("\x7f");
+    terminal.wait(&["b.png ▸ Circuits ▸ maps:0", "▸ picture:", "ready"]);
+    terminal.send("u");
+    terminal.wait(&["contribution to the whole map", "ready"]);
+    terminal.send("y");
+    terminal.wait(&["copied: lensor circuits b.png --model colours.onnx"]);
+    terminal.send("e");
+    terminal.wait(&["saved b-circuit-maps-0.png"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(studio.path("b-circuit-maps-0.png").exists());
+}
+
+#[test]
 fn a_mute_terminal_gets_half_blocks_and_keeps_its_keys() {
     let studio = Studio::new();
     studio.square("a.png", [220, 30, 30]);

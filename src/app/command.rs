@@ -51,11 +51,14 @@ pub enum Command {
     PeakPrevious,
     SeedNext,
     SeedPrevious,
+    WalkBack,
+    CircuitOfClass,
     TabPicture,
     TabFilters,
     TabMaps,
     TabExamples,
     TabMaximise,
+    TabCircuits,
     TabExplain,
     TabPath,
     TabNext,
@@ -117,6 +120,7 @@ pub const TABLE: &[Entry] = &[
     entry(Command::TabMaps, "show.maps", "the feature maps of a layer", &["3"]),
     entry(Command::TabExamples, "show.examples", "the pictures that excite a unit most", &["4"]),
     entry(Command::TabMaximise, "show.maximise", "what a unit looks for", &["5"]),
+    entry(Command::TabCircuits, "show.circuits", "what excites and inhibits a unit", &["6"]),
     entry(Command::TabExplain, "show.explain", "why: the map of a method", &["7"]),
     entry(Command::TabPath, "show.path", "integrated gradients, step by step", &["8"]),
     entry(Command::TabNext, "show.next", "next view", &["Tab"]),
@@ -159,6 +163,8 @@ pub const TABLE: &[Entry] = &[
     entry(Command::PeakPrevious, "climb.peak-back", "the same, backwards", &["F"]),
     entry(Command::SeedNext, "climb.seed", "climb from the next seed", &["n"]),
     entry(Command::SeedPrevious, "climb.seed-back", "climb from the seed before", &["N"]),
+    entry(Command::WalkBack, "unit.back", "back along the walk through circuits", &["Backspace"]),
+    entry(Command::CircuitOfClass, "unit.class", "the circuit of the class's logit", &["g h"]),
     entry(Command::ViewNext, "look.view", "overlay, map, side by side, picture", &["o"]),
     entry(Command::ViewPrevious, "look.view-back", "the same, backwards", &["O"]),
     entry(Command::OpacityUp, "look.opacity-up", "more opaque", &[")"]),
@@ -216,9 +222,10 @@ impl Command {
                 Ok(())
             }
             Self::UnitPick | Self::UnitCopy | Self::ContrastNext if of_unit.is_none() => {
-                no("this is no view of units; 2 and 3 are")
+                no("this is no view of units; 2, 3 and 6 are")
             }
             Self::UnitPick | Self::UnitCopy if of_unit == Some(None) => no("the model is not open yet"),
+            Self::WalkBack | Self::CircuitOfClass => no("circuits have it (6)"),
             Self::RowFarNext | Self::RowFarPrevious if of_unit.is_none() => no("there are no rows here"),
             Self::RowNext | Self::RowPrevious if of_unit.is_none() && state.pictures.len() < 2 => {
                 no("there is only one picture")

@@ -11,6 +11,7 @@ use crate::attribution::{AlphaPath, Attribution, Completeness, MethodId, Raw};
 use crate::config::theme::{Theme, Themes};
 use crate::index::examples::{Example, Unit};
 use crate::index::store::Extent;
+use crate::interpretation::circuits::{self, Circuit, Contributions, Place};
 use crate::interpretation::feature_maps::{FeatureMaps, Side};
 use crate::interpretation::filters::{Filters, Folded};
 use crate::interpretation::prototypes::ranking::Entry;
@@ -29,6 +30,7 @@ use crate::model::output::Activation;
 use crate::model::picture::Picture;
 use crate::model::preprocess::{Preprocess, Rect};
 use crate::model::settings::{Listing, Setting};
+use crate::model::unit;
 use crate::network::Scores;
 use crate::terminal::graphics::Graphics;
 use crate::terminal::picture::{Encoding, scale};
@@ -157,6 +159,21 @@ fn gallery(channel: usize) -> Gallery {
     Gallery::new(Unit { tally, examples }, extent)
 }
 
+/// A channel of its layers with the eight of the layer before it, or the colours of the picture.
+fn circuit(place: &Place) -> (Circuit, Contributions) {
+    let facts = facts();
+    let Place::Unit(unit) = *place else { return circuits::made_up(place.clone(), "logits:0", Vec::new(), 4) };
+    let before = |channel| match unit.layer {
+        0 => (Place::Picture { channel }, format!("picture:{}", ["red", "green", "blue"][channel])),
+        layer => {
+            let unit = unit::Unit { layer: layer - 1, channel };
+            (Place::Unit(unit), unit.address(&facts.layers))
+        }
+    };
+    let inputs = (0..if unit.layer == 0 { 3 } else { 8 }).map(before).collect();
+    circuits::made_up(place.clone(), &unit.address(&facts.layers), inputs, facts.layers[unit.layer].height)
+}
+
 /// What the made-up network answers.
 pub fn answer(request: &Request) -> Outcome {
     match &request.key {
@@ -210,6 +227,8 @@ pub fn answer(request: &Request) -> Outcome {
                 Side::After => maps.mapv(|value| value.max(0.0)),
             })))
         }
+        Key::Circuit { place } => Outcome::Circuit(Arc::new(circuit(place).0)),
+        Key::Contributions { place, .. } => Outcome::Contributions(Arc::new(circuit(place).1)),
         Key::Census { .. } => {
             let layers = facts().layers;
             let alive = layers.iter().map(|layer| (0..layer.channels).map(|c| c > layer.index).collect()).collect();

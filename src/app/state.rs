@@ -27,10 +27,12 @@ mod answers;
 mod climb;
 mod examples;
 mod unit;
+mod walk;
 
 pub use climb::{Climbing, Peak};
 pub use examples::{Examples, Making, in_rows};
 pub use unit::{Cursor, Tally};
+pub use walk::Walk;
 
 /// Bytes of results that are kept.
 const CACHE: usize = 512 << 20;
@@ -48,6 +50,8 @@ pub enum Tab {
     Examples,
     /// 5: what a unit looks for.
     Maximise,
+    /// 6: which channels excite and inhibit a unit.
+    Circuits,
     /// 7: the map of a method.
     Explain,
     /// 8: integrated gradients step by step.
@@ -56,12 +60,13 @@ pub enum Tab {
 
 impl Tab {
     /// Every view with its digit and name.
-    pub const ALL: [(Self, char, &'static str); 7] = [
+    pub const ALL: [(Self, char, &'static str); 8] = [
         (Self::Picture, '1', "Picture"),
         (Self::Filters, '2', "Filters"),
         (Self::Maps, '3', "Maps"),
         (Self::Examples, '4', "Examples"),
         (Self::Maximise, '5', "Maximise"),
+        (Self::Circuits, '6', "Circuits"),
         (Self::Explain, '7', "Explain"),
         (Self::Path, '8', "Path"),
     ];
@@ -213,6 +218,8 @@ pub struct State {
     pub examples: Examples,
     /// What is climbed, and how.
     pub climbing: Climbing,
+    /// The walk along circuits.
+    pub walk: Walk,
     /// Channels that said something, over the pictures looked at so far.
     pub tally: Tally,
     /// Step of the path.
@@ -284,6 +291,7 @@ impl State {
             of: Of::default(),
             parameters: Parameters::default(),
             look: start.look,
+            walk: Walk::default(),
             cursor: Cursor::default(),
             examples: Examples::default(),
             climbing: Climbing::default(),

@@ -372,6 +372,7 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::TabMaps => step::tab(state, Tab::Maps),
         Command::TabExamples => step::tab(state, Tab::Examples),
         Command::TabMaximise => step::tab(state, Tab::Maximise),
+        Command::TabCircuits => step::tab(state, Tab::Circuits),
         Command::TabExplain => step::tab(state, Tab::Explain),
         Command::TabPath => step::tab(state, Tab::Path),
         Command::TabNext => {
@@ -434,6 +435,7 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::IndexToggle => effects.push(Effect::Index(state.examples.making.is_none())),
         // Of the view that climbs.
         Command::PeakNext | Command::PeakPrevious | Command::SeedNext | Command::SeedPrevious => {}
+        Command::WalkBack | Command::CircuitOfClass => {}
     }
 }
 

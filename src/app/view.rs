@@ -8,6 +8,7 @@ use super::update::step;
 use crate::jobs::Key;
 use crate::jobs::subject::Subject;
 
+mod circuits;
 pub mod examples;
 mod explain;
 mod filters;
@@ -93,6 +94,7 @@ pub fn of(tab: Tab) -> &'static dyn View {
         Tab::Maps => &maps::Maps,
         Tab::Examples => &examples::Examples,
         Tab::Maximise => &maximise::Maximise,
+        Tab::Circuits => &circuits::Circuits,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }

@@ -210,5 +210,55 @@ impl Branch {
     }
 }
 
+/// A circuit of made-up numbers with what each neighbour adds, for tests of what is drawn.
+#[cfg(test)]
+pub(crate) fn made_up(
+    place: Place,
+    address: &str,
+    inputs: Vec<(Place, String)>,
+    side: usize,
+) -> (Circuit, Contributions) {
+    let wave = |(k, y, x): (usize, usize, usize)| ((k * 5 + y * 3 + x * 2) as f32 * 0.8).sin();
+    let kernels = Array3::from_shape_fn((inputs.len(), 3, 3), wave);
+    let neighbour = |(input, ((place, address), kernel)): (usize, ((Place, String), ArrayView2<'_, f32>))| Neighbour {
+        input,
+        place,
+        address,
+        between: Arc::new(["BatchNorm".to_owned(), "ReLU".to_owned()]),
+        scale: 1.0,
+        sum: kernel.sum(),
+        norm: kernel.mapv(|weight| weight * weight).sum().sqrt(),
+        kernel: kernel.to_owned(),
+    };
+    let count = inputs.len();
+    let neighbours = inputs.into_iter().zip(kernels.outer_iter()).enumerate().map(neighbour).collect();
+    let maps = Array3::from_shape_fn((count, side, side), |(k, y, x)| wave((k + 1, y, x)) / (k + 1) as f32);
+    let branch = Branch {
+        name: "conv".to_owned(),
+        op: "Conv 3×3".to_owned(),
+        layer: None,
+        shortcut: false,
+        folded: Folded::Nothing,
+        bias: 0.25,
+        neighbours,
+        reach: Reach::Sliding { strides: [1, 1], dilations: [1, 1] },
+        kernels,
+        input: "x".to_owned(),
+    };
+    let value = maps.sum_axis(Axis(0)) + 0.25;
+    let inputs = maps.mapv(f32::abs);
+    let of = BranchContributions { inputs, maps, spread: false, origins: Vec::new() };
+    let circuit = Circuit {
+        asked: place.clone(),
+        of: place,
+        addresses: [address.to_owned(), address.to_owned()],
+        through: Vec::new(),
+        branches: vec![branch],
+        target: "y".to_owned(),
+        channel: 0,
+    };
+    (circuit, Contributions { value, branches: vec![of], deviation: 1e-7 })
+}
+
 #[cfg(test)]
 mod tests;

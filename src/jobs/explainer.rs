@@ -138,6 +138,8 @@ impl Answer for Explainer {
             Key::Maps { layer, side, .. } => inside::maps(network, seen()?, (*layer, *side), cancel),
             Key::Climb { objective, steps, seed } => climb::climb(network, (objective, *steps, *seed), cancel, tell),
             Key::Icons { layer, make } => climb::icons(network, *layer, *make, cancel, tell),
+            Key::Circuit { place } => inside::circuit(network, place),
+            Key::Contributions { place, .. } => inside::contributions(network, seen()?, place, cancel),
             Key::Census { .. } => inside::census(network, seen()?, cancel, tell),
             Key::Examples { unit, by, .. } => examples::gallery(&index, *unit, *by),
             Key::Kinds { unit, by, .. } => examples::kinds(network, &index, *unit, *by, cancel),

@@ -8,6 +8,7 @@ use super::explainer::failed;
 use super::worker::{Stopped, Tell};
 use super::{Outcome, Seen};
 use crate::engine::Cancel;
+use crate::interpretation::circuits::{self, CircuitsError, Place};
 use crate::interpretation::{feature_maps, filters};
 use crate::network::Network;
 
@@ -24,6 +25,27 @@ pub fn maps(
     cancel: &Cancel,
 ) -> Result<Outcome, Stopped> {
     Ok(Outcome::Maps(Arc::new(feature_maps::of(network, &seen.prepared.input, layer, side, cancel)?)))
+}
+
+/// What feeds a channel.
+pub fn circuit(network: &mut Network, place: &Place) -> Result<Outcome, Stopped> {
+    Ok(Outcome::Circuit(Arc::new(circuits::of(network, place)?)))
+}
+
+/// What each neighbour adds to a channel.
+pub fn contributions(network: &mut Network, seen: &Seen, place: &Place, cancel: &Cancel) -> Result<Outcome, Stopped> {
+    let circuit = circuits::of(network, place)?;
+    let found = circuits::contributions(network, &circuit, &seen.prepared.input, cancel)?;
+    Ok(Outcome::Contributions(Arc::new(found)))
+}
+
+impl From<CircuitsError> for Stopped {
+    fn from(error: CircuitsError) -> Self {
+        match error {
+            CircuitsError::Network(error) => error.into(),
+            other => failed(other),
+        }
+    }
 }
 
 /// One look at every layer.

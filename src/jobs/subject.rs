@@ -8,6 +8,7 @@ use std::sync::Arc;
 use image::RgbImage;
 use ndarray::{Array2, Array3, Axis};
 
+use super::circuit::Drawing;
 use super::sheet::Page;
 use super::{Facts, Seen};
 use crate::attribution::{AlphaPath, Attribution, Raw};
@@ -46,6 +47,8 @@ pub enum Subject {
     Interpolated(Arc<Facts>, Arc<Attribution>, usize),
     /// Tiles of a layer.
     Sheet(Page),
+    /// A picture of a circuit.
+    Circuit(Drawing),
 }
 
 impl PartialEq for Values {
@@ -70,6 +73,7 @@ impl PartialEq for Subject {
             (Self::Map(a, v, l), Self::Map(b, w, m)) => Arc::ptr_eq(a, b) && v == w && l == m,
             (Self::Interpolated(_, a, i), Self::Interpolated(_, b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Sheet(a), Self::Sheet(b)) => a == b,
+            (Self::Circuit(a), Self::Circuit(b)) => a == b,
             _ => false,
         }
     }
@@ -98,6 +102,7 @@ impl Subject {
                 (if look.view == View::SideBySide { width * 2 + (width / 50).max(1) } else { width }, height)
             }
             Self::Sheet(page) => page.size,
+            Self::Circuit(drawing) => drawing.dimensions(),
             Self::Interpolated(_, of, _) => of.path.as_ref().map_or((1, 1), |path| of_input(&path.input)),
         }
     }
@@ -109,6 +114,7 @@ impl Subject {
         match self {
             Self::Photo(picture) => plain((*scale(&picture.rgb, width, height)).clone()),
             Self::Sheet(page) => plain(page.paint((width, height))),
+            Self::Circuit(drawing) => plain(drawing.paint((width, height))),
             Self::Fed(seen, channel) => plain(stretched(&seen.prepared.input, *channel)),
             Self::Interpolated(facts, of, step) => {
                 let shown = |path: &AlphaPath| facts.preprocess.to_picture(&path.interpolated(*step), &path.input);

@@ -139,6 +139,21 @@ fn maximise_60x30() {
 }
 
 #[test]
+fn circuits_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "3 ] 6 Down")));
+}
+
+#[test]
+fn circuits_80x24() {
+    insta::assert_snapshot!(dump(&shown("light", (80, 24), "6 Right u u")));
+}
+
+#[test]
+fn circuits_walked_200x50() {
+    insta::assert_snapshot!(dump(&shown("okabe-ito", (200, 50), "3 ] ] 6 Down Enter Right")));
+}
+
+#[test]
 fn folded_60x30() {
     insta::assert_snapshot!(dump(&shown("named", (60, 30), "m")));
 }

@@ -19,7 +19,7 @@ pub fn crumbs(state: &State, view: &str) -> Vec<String> {
 }
 
 /// Rooms of the text and of the unit's picture in the panel: one above the other, or side by side in a low one.
-fn rooms(inner: Rect) -> [Rect; 2] {
+pub fn rooms(inner: Rect) -> [Rect; 2] {
     if inner.height <= TEXT {
         let width = (inner.height * 2).min(inner.width / 2);
         let text = Rect { width: inner.width - width - 1, ..inner };

@@ -14,6 +14,7 @@ use crate::app::state::{Load, State, Tab};
 use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
+mod circuits;
 mod examples;
 mod explain;
 mod filters;
@@ -113,6 +114,7 @@ pub fn of(tab: Tab) -> &'static dyn View {
         Tab::Maps => &maps::Maps,
         Tab::Examples => &examples::Examples,
         Tab::Maximise => &maximise::Maximise,
+        Tab::Circuits => &circuits::Circuits,
         Tab::Explain => &explain::Explain,
         Tab::Path => &path::Path,
     }
