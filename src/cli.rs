@@ -28,6 +28,7 @@ mod check;
 mod circuits;
 mod completions;
 mod doctor;
+mod equation;
 mod explain;
 mod features;
 mod files;

@@ -6,5 +6,9 @@ pub mod circuits;
 pub mod convolution;
 pub mod feature_maps;
 pub mod filters;
+pub mod gradient;
 pub mod maximization;
 pub mod prototypes;
+
+#[cfg(test)]
+mod tests;

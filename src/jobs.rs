@@ -118,6 +118,33 @@ pub enum Key {
         /// Which.
         place: Place,
     },
+    /// The tensor over which a layer's filters are slid.
+    Source {
+        /// For which picture.
+        picture: usize,
+        /// Which layer.
+        layer: usize,
+    },
+    /// The channels of a layer, the most alike to one of them first.
+    Alike {
+        /// For which picture.
+        picture: usize,
+        /// Which layer.
+        layer: usize,
+        /// Before or after its activation.
+        side: Side,
+        /// Alike to which channel.
+        channel: usize,
+    },
+    /// The gradient of a unit at the layers of a group (`interpretation::feature_maps::groups`).
+    Pull {
+        /// For which picture.
+        picture: usize,
+        /// Of which unit.
+        unit: Unit,
+        /// Which group of layers.
+        group: usize,
+    },
     /// One look at every layer.
     Census {
         /// For which picture.
@@ -164,6 +191,9 @@ impl Key {
             Self::Icons { .. } => "icons",
             Self::Circuit { .. } => "circuit",
             Self::Contributions { .. } => "contributions",
+            Self::Source { .. } => "input of the filters",
+            Self::Alike { .. } => "similarity",
+            Self::Pull { .. } => "gradient of the unit",
             Self::Census { .. } => "all layers",
             Self::Examples { .. } => "top pictures",
             Self::Kinds { .. } => "kinds of pictures",
@@ -275,7 +305,7 @@ pub enum Outcome {
     Layers(Arc<Vec<Array2<f32>>>),
     /// To [`Key::Filters`].
     Filters(Arc<Filters>),
-    /// To [`Key::Maps`].
+    /// To [`Key::Maps`] and [`Key::Source`].
     Maps(Arc<FeatureMaps>),
     /// To [`Key::Climb`].
     Climbed(Arc<Climb>),
@@ -285,12 +315,18 @@ pub enum Outcome {
     Circuit(Arc<Circuit>),
     /// To [`Key::Contributions`].
     Contributions(Arc<Contributions>),
+    /// To [`Key::Alike`].
+    Order(Arc<Vec<usize>>),
+    /// To [`Key::Pull`].
+    Pulled(Arc<Pulled>),
     /// To [`Key::Census`].
     Census {
         /// For each layer, whether each of its channels said anything.
         alive: Arc<Vec<Vec<bool>>>,
         /// For each layer, the mean over its channels.
         busy: Arc<Vec<Array2<f32>>>,
+        /// The feature maps of all layers, where they are not too large; otherwise none.
+        maps: Vec<Arc<FeatureMaps>>,
     },
     /// To [`Key::Examples`].
     Examples(Arc<Gallery>),
@@ -298,10 +334,20 @@ pub enum Outcome {
     Kinds(Arc<Kinds>),
 }
 
+/// The gradient of a unit.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// At the layers of the group that the unit is made from, by their index, as maps of that layer.
+    pub layers: Vec<(usize, Arc<FeatureMaps>)>,
+    /// At the input, with the first group.
+    pub input: Option<Arc<FeatureMaps>>,
+}
+
 impl Outcome {
     /// Bytes it holds, about; what the cache counts.
     pub fn bytes(&self) -> usize {
         use crate::attribution::Raw;
+        let of_maps = |maps: &Arc<FeatureMaps>| 4 * maps.maps.len() + size_of_val(maps.figures.as_slice());
         match self {
             Self::Opened(_) => 0,
             Self::Predicted(seen) => seen.bytes(),
@@ -315,13 +361,16 @@ impl Outcome {
             }
             Self::Layers(maps) => maps.iter().map(|map| 4 * map.len()).sum(),
             Self::Filters(filters) => 4 * filters.weights.len(),
-            Self::Maps(maps) => 4 * maps.maps.len() + size_of_val(maps.figures.as_slice()),
             Self::Climbed(climb) => climb.bytes(),
             Self::Icons(icons) => icons.bytes(),
             Self::Circuit(circuit) => circuit.bytes(),
             Self::Contributions(found) => found.bytes(),
-            Self::Census { alive, busy } => {
-                alive.iter().map(Vec::len).sum::<usize>() + busy.iter().map(|map| 4 * map.len()).sum::<usize>()
+            Self::Maps(maps) => of_maps(maps),
+            Self::Order(order) => size_of_val(order.as_slice()),
+            Self::Pulled(pulled) => pulled.layers.iter().map(|(_, maps)| maps).chain(&pulled.input).map(of_maps).sum(),
+            Self::Census { alive, busy, maps } => {
+                let busy = busy.iter().map(|map| 4 * map.len());
+                alive.iter().map(Vec::len).chain(busy).chain(maps.iter().map(of_maps)).sum()
             }
             Self::Examples(gallery) => gallery.bytes(),
             Self::Kinds(kinds) => size_of_val(kinds.of.as_slice()),

@@ -29,7 +29,7 @@
 //! | [`model`] | card, settings and where they come from, labels, pictures, preprocessing, layers, head |
 //! | [`network`] | forward, activations and gradients of batches, in sessions made when they are needed |
 //! | [`attribution`] | one method a file; [`blur`] is shared with [`map`] |
-//! | [`interpretation`] | what is inside: filters, feature maps, prototypical examples, activation maximisation, circuits |
+//! | [`interpretation`] | what is inside: filters, feature maps, gradients of units, prototypical examples, maximisation, circuits |
 //! | [`index`] | folders of pictures run through the network, and the file with what every unit said |
 //! | [`evaluation`] | does it deserve trust: the gradient against differences of scores, which methods work |
 //! | [`look`] | every setting of appearance; [`choice`] gives each its names |

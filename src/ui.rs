@@ -18,6 +18,7 @@ mod climb;
 mod column;
 mod crumbs;
 mod curves;
+mod equation;
 mod footer;
 pub mod layout;
 mod map;

@@ -78,6 +78,44 @@ fn feature_maps_are_those_of_the_picture_on_both_sides_of_the_activation() {
     assert_eq!(report["channels"][2]["channel"], 0, "red has the fewest zeros");
 }
 
+/// The filter of red at the middle of a red square: nine times (red − half of green − half of blue) / 9.
+#[test]
+fn a_filter_is_taken_apart_at_one_position() {
+    let studio = Studio::new();
+    studio.square("red.png", [220, 30, 30]);
+    let arguments = ["filters", "red.png", "--layer", "maps:0", "--position", "8,8", "--json", "--out", "work.npz"];
+    let report: Value = serde_json::from_str(&succeeded(run(&studio, &arguments))).unwrap();
+    let product = &report["product"];
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert!((number(&product["value"]) - 190.0 / 255.0).abs() < 1e-3, "{product}");
+    assert!((number(&product["value"]) - number(&product["computed"])).abs() < 1e-6);
+    assert_eq!((&product["position"], &product["corner"]), (&json!([8, 8]), &json!([7, 7])));
+    assert!((number(&product["inputs"][0]["sum"]) - 220.0 / 255.0).abs() < 1e-3);
+    assert!((number(&product["inputs"][1]["sum"]) + 15.0 / 255.0).abs() < 1e-3);
+    let mut npz = NpzReader::new(std::fs::File::open(studio.path("work.npz")).unwrap()).unwrap();
+    let (patch, weights): (Array3<f32>, Array3<f32>) = (npz.by_name("patch").unwrap(), npz.by_name("weights").unwrap());
+    assert!((f64::from((patch * weights).sum()) - number(&product["value"])).abs() < 1e-5);
+    succeeded(run(&studio, &["filters", "red.png", "--layer", "maps:0", "--out", "work.png"]));
+    let drawn = image::open(studio.path("work.png")).unwrap().to_rgb8();
+    assert_eq!(drawn.dimensions(), (4 * 288 + 3 * 18, 288));
+    let framed = drawn.pixels().filter(|pixel| pixel.0 == [255, 170, 40]).count();
+    assert!(framed > 40, "the position is marked");
+}
+
+/// Σ of the blue map with respect to the maps themselves is of the network's own layer: there is no layer before it.
+#[test]
+fn a_gradient_is_asked_at_layers_before_the_unit() {
+    let studio = Studio::new();
+    studio.square("red.png", [220, 30, 30]);
+    let said = refused(run(&studio, &["features", "red.png", "--layer", "maps", "--gradient-of", "maps:2"]));
+    assert!(said.contains("`maps` is no layer that maps:2 is made from"), "{said}");
+    let said = refused(run(&studio, &["features", "red.png", "--layer", "maps", "--gradient-of", "map:2"]));
+    assert!(said.contains("--gradient-of: there is no layer `map`"), "{said}");
+    assert!(refused(run(&studio, &["filters", "red.png", "--layer", "maps"])).contains("--channel"));
+    let far = ["filters", "red.png", "--layer", "maps:1", "--position", "32,0"];
+    assert!(refused(run(&studio, &far)).contains("it has 32 rows"));
+}
+
 #[test]
 fn what_is_not_there_is_wrong_usage_and_named() {
     let studio = Studio::new();

@@ -41,6 +41,11 @@ pub enum Command {
     Play,
     UnitPick,
     UnitCopy,
+    ChannelNext,
+    ChannelPrevious,
+    InputNext,
+    InputPrevious,
+    Freeze,
     SideToggle,
     OrderNext,
     OrderPrevious,
@@ -153,6 +158,11 @@ pub const TABLE: &[Entry] = &[
     entry(Command::Play, "step.play", "play or pause α", &["Space"]),
     entry(Command::UnitPick, "unit.pick", "go to a unit by its address", &["g u"]),
     entry(Command::UnitCopy, "unit.copy", "copy the address of the unit", &["Y"]),
+    entry(Command::ChannelNext, "unit.next", "next channel", &["."]),
+    entry(Command::ChannelPrevious, "unit.previous", "previous channel", &[","]),
+    entry(Command::InputNext, "unit.input", "filters: next input alone, or all of them", &["p"]),
+    entry(Command::InputPrevious, "unit.input-back", "filters: previous input alone", &["P"]),
+    entry(Command::Freeze, "unit.freeze", "freeze the unit: its gradient at every layer before it", &["d"]),
     entry(Command::SideToggle, "unit.side", "before or after the activation", &["a"]),
     entry(Command::OrderNext, "unit.order", "order: index, mean, max, zeros, similarity", &["u"]),
     entry(Command::OrderPrevious, "unit.order-back", "the same, backwards", &["U"]),
@@ -183,7 +193,7 @@ pub const TABLE: &[Entry] = &[
     entry(Command::BaselineNext, "path.baseline", "next baseline", &["b"]),
     entry(Command::StepsMore, "path.more", "more steps", &["+"]),
     entry(Command::StepsFewer, "path.fewer", "fewer steps", &["-"]),
-    entry(Command::Recompute, "job.run", "compute again", &["Enter"]),
+    entry(Command::Recompute, "job.run", "look closer, and back; compute again", &["Enter"]),
     entry(Command::Cancel, "job.cancel", "cancel what runs; what is done stays", &["X"]),
     entry(Command::Export, "file.export", "save the view as PNG", &["e"]),
     entry(Command::Yank, "file.yank", "copy the command that makes this view", &["y"]),
@@ -221,8 +231,10 @@ impl Command {
             {
                 Ok(())
             }
-            Self::UnitPick | Self::UnitCopy | Self::ContrastNext if of_unit.is_none() => {
-                no("this is no view of units; 2, 3 and 6 are")
+            Self::UnitPick | Self::UnitCopy | Self::ContrastNext | Self::ChannelNext | Self::ChannelPrevious
+                if of_unit.is_none() =>
+            {
+                no("this is no view of units; 2 to 6 are")
             }
             Self::UnitPick | Self::UnitCopy if of_unit == Some(None) => no("the model is not open yet"),
             Self::WalkBack | Self::CircuitOfClass => no("circuits have it (6)"),
@@ -238,11 +250,15 @@ impl Command {
             {
                 Ok(())
             }
-            Self::SideToggle | Self::OrderNext | Self::OrderPrevious if state.tab != Tab::Maps => {
+            Self::SideToggle | Self::OrderNext | Self::OrderPrevious | Self::Freeze if state.tab != Tab::Maps => {
                 no("feature maps have it (3)")
             }
             Self::PeakNext | Self::PeakPrevious | Self::SeedNext | Self::SeedPrevious if state.tab != Tab::Maximise => {
                 no("nothing is climbed here; 5 climbs")
+            }
+            Self::InputNext | Self::InputPrevious if state.tab != Tab::Filters => no("filters have it (2)"),
+            Self::InputNext | Self::InputPrevious if state.filters().is_none_or(|filters| filters.inputs() < 2) => {
+                no("these filters have one input")
             }
             Self::PictureNext | Self::PicturePrevious | Self::PicturePick if state.pictures.len() < 2 => {
                 no("there is only one picture")

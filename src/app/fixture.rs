@@ -20,7 +20,7 @@ use crate::jobs::climb::{Climb, Way};
 use crate::jobs::examples::{Gallery, Kinds};
 use crate::jobs::icons::Icons;
 use crate::jobs::painter::Made;
-use crate::jobs::{Event, Explained, Facts, Key, Outcome, Request, Seen};
+use crate::jobs::{Event, Explained, Facts, Key, Outcome, Pulled, Request, Seen};
 use crate::look::Look;
 use crate::model::card::{Card, InputCard, OutputCard};
 use crate::model::channels::Channels;
@@ -71,7 +71,7 @@ pub fn facts() -> Facts {
         op: "Conv 3×3".to_owned(),
         tensor: (*name).to_owned(),
         made: (*name).to_owned(),
-        pre_activation: None,
+        pre_activation: (*kind == Kind::Conv).then(|| format!("{name}.made")),
         parameters: 10,
         channels: 8,
         height: *side,
@@ -229,12 +229,33 @@ pub fn answer(request: &Request) -> Outcome {
         }
         Key::Circuit { place } => Outcome::Circuit(Arc::new(circuit(place).0)),
         Key::Contributions { place, .. } => Outcome::Contributions(Arc::new(circuit(place).1)),
+        Key::Source { layer: 0, picture } => {
+            let prepared = facts().preprocess.prepare(request.picture.as_ref().unwrap()).unwrap();
+            Outcome::Maps(Arc::new(FeatureMaps::new(prepared.input + *picture as f32)))
+        }
+        Key::Source { .. } => {
+            let maps = Array3::from_shape_fn((8, 8, 8), |(c, y, x)| ((c + y * 3 + x) as f32 * 0.4).sin());
+            Outcome::Maps(Arc::new(FeatureMaps::new(maps)))
+        }
+        Key::Alike { channel, .. } => Outcome::Order(Arc::new((0..8).map(|at| (at + channel) % 8).collect())),
+        Key::Pull { unit, .. } => {
+            let maps = |(layer, of): (usize, &Layer)| {
+                let wave = |(c, y, x)| ((c * 3 + y + x * 2 + layer) as f32 * 0.8).cos() * 0.01;
+                let maps = Array3::from_shape_fn((of.channels, of.height, of.width), wave);
+                (layer, Arc::new(FeatureMaps::new(maps)))
+            };
+            // The second layer is on no way to any other.
+            let layers =
+                facts().layers.iter().enumerate().take(unit.layer).filter(|(at, _)| *at != 1).map(maps).collect();
+            let input = Some(Arc::new(FeatureMaps::new(Array3::from_elem((3, SIDE, SIDE), 0.5))));
+            Outcome::Pulled(Arc::new(Pulled { layers, input }))
+        }
         Key::Census { .. } => {
             let layers = facts().layers;
             let alive = layers.iter().map(|layer| (0..layer.channels).map(|c| c > layer.index).collect()).collect();
             let busy =
                 layers.iter().map(|layer| Array2::from_shape_fn((layer.height, layer.width), |(y, x)| (x + y) as f32));
-            Outcome::Census { alive: Arc::new(alive), busy: Arc::new(busy.collect()) }
+            Outcome::Census { alive: Arc::new(alive), busy: Arc::new(busy.collect()), maps: Vec::new() }
         }
         Key::Examples { unit, .. } => Outcome::Examples(Arc::new(gallery(unit.channel))),
         Key::Kinds { .. } => {

@@ -212,6 +212,8 @@ pub struct State {
     pub parameters: Parameters,
     /// How maps look.
     pub look: Look,
+    /// What the view Picture shows: everything, or one of its pictures from 1 on.
+    pub part: usize,
     /// The unit under the cursor, and how units are looked at.
     pub cursor: Cursor,
     /// How top pictures are shown, and the index they come from.
@@ -292,6 +294,7 @@ impl State {
             parameters: Parameters::default(),
             look: start.look,
             walk: Walk::default(),
+            part: 0,
             cursor: Cursor::default(),
             examples: Examples::default(),
             climbing: Climbing::default(),

@@ -430,8 +430,9 @@ fn command_now(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::Quit | Command::QuitNow => effects.push(Effect::Quit(0)),
         Command::Back => state.playing = false,
         // Of units alone.
-        Command::RowFarNext | Command::RowFarPrevious | Command::SideToggle => {}
+        Command::RowFarNext | Command::RowFarPrevious | Command::SideToggle | Command::Freeze => {}
         Command::OrderNext | Command::OrderPrevious | Command::ContrastNext | Command::GroupToggle => {}
+        Command::InputNext | Command::InputPrevious | Command::ChannelNext | Command::ChannelPrevious => {}
         Command::IndexToggle => effects.push(Effect::Index(state.examples.making.is_none())),
         // Of the view that climbs.
         Command::PeakNext | Command::PeakPrevious | Command::SeedNext | Command::SeedPrevious => {}

@@ -5,19 +5,22 @@ use std::sync::Arc;
 
 use clap::Args;
 use image::RgbImage;
-use ndarray::{ArrayD, Axis, aview1};
+use ndarray::{Array3, ArrayD, Axis, aview1};
 use serde_json::{Value, json};
 
 use super::appearance::Appearance;
 use super::sheet::{self, Findings};
-use super::unit::UnitFlags;
+use super::unit::{Position, UnitFlags};
 use super::{Context, Failure, Outcome, output};
 use crate::attribution::Raw;
 use crate::interpretation::feature_maps::{self, FeatureMaps, Order, Side};
+use crate::interpretation::gradient;
 use crate::jobs::sheet::{Inks, Page, Sheet};
 use crate::look::{Contrast, Look};
 use crate::model::gallery;
 use crate::model::preprocess::Prepared;
+use crate::model::unit::Unit;
+use crate::network::{At, Network};
 use crate::paint::legend::number;
 use crate::{map, paint};
 
@@ -27,7 +30,8 @@ const ALIKE: usize = 8;
 /// Show what a layer makes of a picture: its feature maps
 #[derive(Debug, Args)]
 #[command(after_help = "\
-All channels are drawn side by side, one alone over the picture as a heat map is.
+All channels are drawn side by side, one alone over the picture as a heat map is. With --gradient-of all of it is about the \
+gradient of a unit of a later layer.
 
 The ending of --out decides: .png the picture; .npy the raw feature maps (float32, [channels,H,W], [H,W] for one channel); \
 .npz the maps with mean, max, min and share of zeros of each; .json what --json prints.")]
@@ -42,6 +46,14 @@ pub struct Features {
     /// Look before the activation, where negative values are not cut off yet
     #[arg(long)]
     before: bool,
+
+    /// Instead of the feature maps, the gradient there of a unit that comes after: of the sum of its map
+    #[arg(long, value_name = "LAYER:CHANNEL", conflicts_with = "before")]
+    gradient_of: Option<String>,
+
+    /// Of the unit's value at one position instead of the sum
+    #[arg(long, value_name = "ROW,COLUMN", requires = "gradient_of")]
+    position: Option<Position>,
 
     /// Order of the channels: index, mean, max or zeros; similarity needs --beside
     #[arg(long, value_name = "ORDER", default_value_t = Order::Index, conflicts_with = "channel")]
@@ -92,7 +104,17 @@ pub fn run(args: &Features, context: &Context) -> Outcome {
     };
     let prepared = network.preprocess().prepare(&picture)?;
     let side = if args.before { Side::Before } else { Side::After };
-    let maps = Arc::new(feature_maps::of(&mut network, &prepared.input, layer, side, &context.cancel)?);
+    let of_unit =
+        args.gradient_of.as_ref().map(|address| frozen(address, args.position, &network, layer)).transpose()?;
+    let maps = match of_unit {
+        Some((unit, position)) => {
+            let at = At::Layers(&[layer]);
+            let mut maps = gradient::of(&mut network, &prepared.input, unit, position, at, &context.cancel)?;
+            maps.pop().unwrap_or_else(|| FeatureMaps::new(Array3::default((0, 0, 0))))
+        }
+        None => feature_maps::of(&mut network, &prepared.input, layer, side, &context.cancel)?,
+    };
+    let maps = Arc::new(maps);
     let shown = unit.map_or_else(|| maps.order(args.order, beside), |unit| vec![unit.channel]);
     let look = args.appearance.look();
     let picture = match unit {
@@ -118,15 +140,41 @@ pub fn run(args: &Features, context: &Context) -> Outcome {
         let entry = |other| json!({ "channel": other, "cosine": maps.similarity(unit.channel, other) });
         report["alike"] = alike.map(entry).collect();
     }
+    let mut of_what = format!("feature maps of {address} for {}", origin.argument());
+    let mut shown_as = if side == Side::Before { ", before the activation".to_owned() } else { String::new() };
+    if let Some((unit, position)) = of_unit {
+        let unit = unit.address(network.layers());
+        let at = position.map_or_else(String::new, |(row, column)| format!(" at row {row}, column {column}"));
+        report["gradient_of"] = json!({ "unit": unit, "position": position });
+        shown_as = format!(", gradient of {unit}{at}");
+        of_what = format!("gradient of {unit}{at} at {address} for {}", origin.argument());
+    }
     let findings = Findings {
         picture,
-        title: format!("feature maps of {address} for {}", origin.argument()),
+        title: of_what,
         arrays: arrays(&maps, &shown, unit.is_some()),
         report,
-        text: text(&maps, &shown, &address, side),
+        text: text(&maps, &shown, &address, &shown_as),
     };
     let name = names.first().map_or("", String::as_str);
     findings.deliver(&outputs, name, args.json, context)
+}
+
+/// The unit whose gradient is asked for at a layer, and its position; what has none there is wrong usage.
+fn frozen(
+    address: &str,
+    position: Option<Position>,
+    network: &Network,
+    layer: usize,
+) -> Result<(Unit, Option<(usize, usize)>), Failure> {
+    let layers = network.layers();
+    let unit = Unit::parse(address, layers).map_err(|error| Failure::Usage(format!("--gradient-of: {error}")))?;
+    if !network.sources(unit.layer).contains(&layer) {
+        let name = &layers[layer].name;
+        return Err(Failure::Usage(format!("--gradient-of: `{name}` is no layer that {address} is made from")));
+    }
+    let position = position.map(|position| position.of(&layers[unit.layer])).transpose()?;
+    Ok((unit, position))
 }
 
 /// One feature map over the picture, as a heat map is drawn.
@@ -160,9 +208,8 @@ fn arrays(maps: &FeatureMaps, shown: &[usize], single: bool) -> Vec<(&'static st
     ]
 }
 
-fn text(maps: &FeatureMaps, shown: &[usize], address: &str, side: Side) -> String {
+fn text(maps: &FeatureMaps, shown: &[usize], address: &str, side: &str) -> String {
     let (count, height, width) = maps.maps.dim();
-    let side = if side == Side::Before { ", before the activation" } else { "" };
     if let [channel] = shown {
         let figures = &maps.figures[*channel];
         let (row, column) = figures.position;

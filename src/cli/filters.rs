@@ -7,8 +7,9 @@ use clap::Args;
 use ndarray::{ArrayView3, Axis};
 use serde_json::{Value, json};
 
+use super::equation::Work;
 use super::sheet::{self, Findings};
-use super::unit::UnitFlags;
+use super::unit::{Position, UnitFlags};
 use super::{Context, Failure, Outcome};
 use crate::interpretation::filters::{self, Folded};
 use crate::jobs::sheet::{Inks, Page, Sheet};
@@ -19,17 +20,26 @@ use crate::paint::legend::number;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Filters over a picture are drawn in its colours with zero as middle grey, others as the mean over their inputs, or one \
-input each with --input; blue below zero, red above. Batch normalisation after the convolution is folded into the weights.
+input each with --input; blue below zero, red above. Batch normalisation after the convolution is folded into the weights. \
+With PICTURE one filter is shown at work: what it sees ∗ the filter = its map before and after the activation.
 
 The ending of --out decides: .png the picture; .npy the weights (float32, [filters,inputs,H,W], [inputs,H,W] for one \
 channel); .npz weights, bias and mean over the inputs; .json what --json prints.")]
 pub struct Filters {
+    /// Picture at which one filter is taken apart: kernel × patch, summed, plus the bias
+    #[arg(value_name = "PICTURE")]
+    picture: Option<PathBuf>,
+
     #[command(flatten)]
     unit: UnitFlags,
 
     /// Draw this input of each filter [default: all of them, in colours or as their mean]
     #[arg(long, value_name = "N")]
     input: Option<usize>,
+
+    /// Where on the feature map of PICTURE the filter is taken apart [default: where the map is highest]
+    #[arg(long, value_name = "ROW,COLUMN", requires = "picture")]
+    position: Option<Position>,
 
     /// Between which values the colours run
     #[arg(long, value_name = "WHICH", default_value_t = Contrast::Each)]
@@ -51,7 +61,7 @@ pub struct Filters {
 /// Shows the filters of a layer, or one of them.
 pub fn run(args: &Filters, context: &Context) -> Outcome {
     let outputs = sheet::outputs(&args.out)?;
-    let network = context.network()?;
+    let mut network = context.network()?;
     let (layer, unit) = args.unit.layer(network.layers())?;
     let filters = Arc::new(filters::of(&network, layer).map_err(|error| Failure::Usage(format!("--layer: {error}")))?);
     if let Some(input) = args.input.filter(|input| *input >= filters.inputs()) {
@@ -77,7 +87,8 @@ pub fn run(args: &Filters, context: &Context) -> Outcome {
         number(weights.iter().copied().fold(f32::NEG_INFINITY, f32::max)),
         folding(&filters.folded),
     );
-    let report = json!({
+    let mut text = text;
+    let mut report = json!({
         "model": network.card().name,
         "layer": { "index": of.index, "name": of.name, "op": of.op },
         "shape": filters.weights.shape(),
@@ -87,10 +98,19 @@ pub fn run(args: &Filters, context: &Context) -> Outcome {
         "folded": folding(&filters.folded),
         "filters": shown.iter().map(|k| figures(*k, filters.filter(*k), filters.bias[*k])).collect::<Value>(),
     });
-    let arrays = vec![("weights", only(weights.into_dyn())), ("bias", bias.into_dyn()), ("mean", only(mean))];
+    let mut arrays = vec![("weights", only(weights.into_dyn())), ("bias", bias.into_dyn()), ("mean", only(mean))];
     let page = Page::whole(drawn, shown, inks);
-    let findings =
-        Findings { picture: page.paint(page.size), title: format!("filters of {title}"), arrays, report, text };
+    let mut picture = page.paint(page.size);
+    if let Some(path) = &args.picture {
+        let unit = unit.ok_or_else(|| Failure::Usage("PICTURE: name one filter, with --channel K".to_owned()))?;
+        let work = Work::of(path, (&filters, unit), args.position, &mut network, context)?;
+        text += &work.text();
+        report["product"] = work.report(&filters, unit.channel);
+        picture = work.picture(&filters, (unit.channel, args.input), &picture, inks);
+        arrays.push(("patch", work.product.patch.into_dyn()));
+        arrays.push(("sums", work.product.sums.into_dyn()));
+    }
+    let findings = Findings { picture, title: format!("filters of {title}"), arrays, report, text };
     findings.deliver(&outputs, &title, args.json, context)
 }
 

@@ -1,5 +1,7 @@
 //! Flags for a unit: one channel of one layer.
 
+use std::str::FromStr;
+
 use clap::Args;
 
 use super::Failure;
@@ -41,6 +43,36 @@ impl UnitFlags {
     }
 }
 
+/// A row and a column, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position(pub usize, pub usize);
+
+impl FromStr for Position {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once(',').map(|(row, column)| (row.trim().parse(), column.trim().parse()));
+        match numbers {
+            Some((Ok(row), Ok(column))) => Ok(Self(row, column)),
+            _ => Err("give a row and a column, from 0, such as 3,5".to_owned()),
+        }
+    }
+}
+
+impl Position {
+    /// The position, if a layer has it; else it is wrong usage.
+    pub fn of(self, layer: &Layer) -> Result<(usize, usize), Failure> {
+        let Self(row, column) = self;
+        let Layer { name, height, width, .. } = layer;
+        if row < *height && column < *width {
+            return Ok((row, column));
+        }
+        Err(Failure::Usage(format!(
+            "--position: there is no {row},{column} in `{name}`: it has {height} rows and {width} columns, from 0"
+        )))
+    }
+}
+
 fn usage(flag: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::Usage(format!("{flag}: {error}"))
 }
@@ -52,6 +84,12 @@ mod tests {
 
     fn flags(layer: &str, channel: Option<usize>) -> UnitFlags {
         UnitFlags { layer: layer.to_owned(), channel }
+    }
+
+    #[test]
+    fn a_position_is_a_row_and_a_column() {
+        assert_eq!("3, 5".parse(), Ok(Position(3, 5)));
+        assert!(["3", "3,", "-1,2", "1,2,3"].iter().all(|text| text.parse::<Position>().is_err()));
     }
 
     #[test]

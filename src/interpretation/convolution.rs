@@ -19,6 +19,14 @@ pub struct Product {
     pub value: f32,
 }
 
+impl Product {
+    /// The input that says most: whose sum is largest in magnitude.
+    pub fn strongest(&self) -> usize {
+        let sums = self.sums.iter().enumerate();
+        sums.max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs())).map_or(0, |(input, _)| input)
+    }
+}
+
 impl Filters {
     /// Row and column of the input under the first weight at a position of the feature map; negative in the padding.
     pub fn corner(&self, (row, column): (usize, usize)) -> (isize, isize) {

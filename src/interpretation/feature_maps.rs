@@ -2,12 +2,14 @@
 //!
 //! Owns the figures, the orders in which maps are looked at, and when a channel is dead. Must not know how they are drawn.
 
+use std::ops::Range;
+
 use ndarray::{Array2, Array3, Array4, ArrayView2, Axis, Zip};
 use serde::Serialize;
 
 use crate::choice::choice;
 use crate::engine::Cancel;
-use crate::model::layers;
+use crate::model::layers::{self, Layer};
 use crate::network::{Network, NetworkError};
 
 choice! {
@@ -161,6 +163,24 @@ pub fn of(
 /// Bytes of feature maps that are held at once while all layers are looked at.
 const AT_ONCE: usize = 128 << 20;
 
+/// Layers in groups that follow one another, each with feature maps of one picture that can be held at once.
+pub fn groups(layers: &[Layer]) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (index, layer) in layers.iter().enumerate() {
+        let own = layer.channels * layer.height * layer.width * size_of::<f32>();
+        bytes += own;
+        match groups.last_mut().filter(|_| bytes <= AT_ONCE) {
+            Some(group) => group.end = index + 1,
+            None => {
+                bytes = own;
+                groups.push(index..index + 1);
+            }
+        }
+    }
+    groups
+}
+
 /// One look at every layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Census {
@@ -168,6 +188,8 @@ pub struct Census {
     pub alive: Vec<Vec<bool>>,
     /// For each layer, the mean over its channels, `[height, width]`: where it is busy.
     pub busy: Vec<Array2<f32>>,
+    /// The feature maps themselves, where all layers have no more than can be held at once; otherwise none.
+    pub maps: Vec<FeatureMaps>,
 }
 
 /// Looks at every layer for a prepared picture `[C, H, W]`; `tell` hears how many layers are done.
@@ -178,21 +200,18 @@ pub fn census(
     tell: &mut dyn FnMut(usize),
 ) -> Result<Census, NetworkError> {
     let batch = input.view().insert_axis(Axis(0)).to_owned();
-    let sizes: Vec<usize> =
-        network.layers().iter().map(|l| l.channels * l.height * l.width * size_of::<f32>()).collect();
-    let mut census = Census { alive: Vec::new(), busy: Vec::new() };
-    while census.busy.len() < sizes.len() {
-        let (first, mut bytes) = (census.busy.len(), 0);
-        let fits = |size: &&usize| {
-            bytes += **size;
-            bytes <= AT_ONCE
-        };
-        let count = sizes[first..].iter().take_while(fits).count().max(1);
-        let layers: Vec<usize> = (first..first + count).collect();
+    let groups = groups(network.layers());
+    let keep = groups.len() == 1;
+    let mut census = Census { alive: Vec::new(), busy: Vec::new(), maps: Vec::new() };
+    for group in groups {
+        let layers: Vec<usize> = group.collect();
         for maps in network.forward(&batch, &layers, cancel)?.activations {
-            let maps = maps.index_axis_move(Axis(0), 0);
-            census.alive.push(maps.outer_iter().map(|map| map.iter().any(|value| *value != 0.0)).collect());
-            census.busy.push(maps.mean_axis(Axis(0)).unwrap_or_default());
+            let maps = FeatureMaps::new(maps.index_axis_move(Axis(0), 0));
+            census.alive.push(maps.figures.iter().map(|figures| !figures.is_silent()).collect());
+            census.busy.push(maps.maps.mean_axis(Axis(0)).unwrap_or_default());
+            if keep {
+                census.maps.push(maps);
+            }
         }
         tell(census.busy.len());
     }
@@ -240,6 +259,7 @@ mod tests {
         assert_eq!(before.maps.mapv(|value| value.max(0.0)), after.maps);
         assert_eq!(maps(1, Side::Before), maps(1, Side::After), "a pool has no activation");
         let census = census(&mut network, &x, &Cancel::new(), &mut |_| {}).unwrap();
+        assert_eq!(census.maps[2], after);
         let silent: Vec<bool> = after.figures.iter().map(|figures| !figures.is_silent()).collect();
         assert_eq!((census.alive.len(), &census.alive[2]), (3, &silent));
         approx::assert_abs_diff_eq!(

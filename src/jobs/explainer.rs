@@ -140,6 +140,11 @@ impl Answer for Explainer {
             Key::Icons { layer, make } => climb::icons(network, *layer, *make, cancel, tell),
             Key::Circuit { place } => inside::circuit(network, place),
             Key::Contributions { place, .. } => inside::contributions(network, seen()?, place, cancel),
+            Key::Source { layer, .. } => inside::source(network, seen()?, *layer, cancel),
+            Key::Alike { layer, side, channel, .. } => {
+                inside::alike(network, seen()?, (*layer, *side, *channel), cancel)
+            }
+            Key::Pull { unit, group, .. } => inside::pull(network, seen()?, (*unit, *group), cancel),
             Key::Census { .. } => inside::census(network, seen()?, cancel, tell),
             Key::Examples { unit, by, .. } => examples::gallery(&index, *unit, *by),
             Key::Kinds { unit, by, .. } => examples::kinds(network, &index, *unit, *by, cancel),

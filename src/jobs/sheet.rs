@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use image::{RgbImage, imageops};
+use image::{Rgb, RgbImage, imageops};
 use ndarray::{Axis, s};
 
 use super::examples::{Gallery, Show, TILE};
@@ -65,6 +65,8 @@ pub struct Page {
     pub inks: Inks,
     /// Channel with a frame around it, and the colour of the frame.
     pub cursor: Option<(usize, [u8; 3])>,
+    /// The colour behind them.
+    pub ground: [u8; 3],
     /// Whether they are no longer what is asked for.
     pub old: bool,
 }
@@ -77,23 +79,29 @@ impl Page {
         let factor = LEAST.div_ceil(width.max(height));
         let tile = (width * factor, height * factor);
         let grid = Grid::square(channels.len(), tile, (tile.0 / 16).max(1));
-        Self { size: grid.size(channels.len()), sheet, channels, grid, inks, cursor: None, old: false }
+        Self { size: grid.size(channels.len()), sheet, channels, grid, inks, cursor: None, ground: [0; 3], old: false }
     }
 
-    /// Paints it; at another size than its own it is for the viewer to scale.
+    /// Paints it at its size, or where there is room for that at a whole multiple of it.
     pub fn paint(&self, (width, height): (u32, u32)) -> RgbImage {
-        let tiles = self.grid.paint(self.sheet.tiles(&self.channels, self.inks).into_iter());
-        let (width, height) = (width.min(self.size.0).max(tiles.width()), height.min(self.size.1).max(tiles.height()));
-        let mut picture = RgbImage::new(width, height);
+        let by = (width / self.size.0.max(1)).min(height / self.size.1.max(1)).max(1);
+        let tile = (self.grid.tile.0 * by, self.grid.tile.1 * by);
+        let grid = Grid { tile, gap: self.grid.gap * by, ..self.grid };
+        let tiles = grid.paint_on(self.ground, self.sheet.tiles(&self.channels, self.inks).into_iter());
+        let (width, height) = ((self.size.0 * by).max(tiles.width()), (self.size.1 * by).max(tiles.height()));
+        let mut picture = RgbImage::from_pixel(width, height, Rgb(self.ground));
         let (left, top) = ((width - tiles.width()) / 2, (height - tiles.height()) / 2);
         imageops::replace(&mut picture, &tiles, i64::from(left), i64::from(top));
         if self.old {
-            picture.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|level| level / 2));
+            let half = |level: u8, ground: u8| u8::midpoint(level, ground);
+            picture.pixels_mut().for_each(|pixel| {
+                pixel.0 = [0, 1, 2].map(|channel| half(pixel.0[channel], self.ground[channel]));
+            });
         }
         if let Some((channel, colour)) = self.cursor
             && let Some(at) = self.channels.iter().position(|other| *other == channel)
         {
-            self.grid.frame(&mut picture, (left, top), at, colour);
+            grid.frame(&mut picture, (left, top), at, colour);
         }
         picture
     }

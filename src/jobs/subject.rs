@@ -28,6 +28,8 @@ pub enum Values {
     Layer(Arc<Vec<Array2<f32>>>, usize),
     /// One of the feature maps of a layer.
     Channel(Arc<FeatureMaps>, usize),
+    /// Maps in the shape of the input.
+    Whole(Arc<FeatureMaps>),
     /// The gradient at a step of the path.
     Gradient(Arc<Attribution>, usize),
     /// What integrated gradients has summed up to a step of the path, as if it ended there.
@@ -49,6 +51,17 @@ pub enum Subject {
     Sheet(Page),
     /// A picture of a circuit.
     Circuit(Drawing),
+    /// Another subject with a place on it marked.
+    Marked(Box<Subject>, Mark),
+}
+
+/// A place on a picture, as parts of its width and height, and the colour of the frame around it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mark {
+    /// Left, top, right and bottom edge, 0 to 1; what lies outside is cut off.
+    pub edges: [f32; 4],
+    /// The colour.
+    pub colour: [u8; 3],
 }
 
 impl PartialEq for Values {
@@ -57,6 +70,7 @@ impl PartialEq for Values {
             (Self::Result(a), Self::Result(b)) => Arc::ptr_eq(a, b),
             (Self::Layer(a, i), Self::Layer(b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Channel(a, i), Self::Channel(b, j)) => Arc::ptr_eq(a, b) && i == j,
+            (Self::Whole(a), Self::Whole(b)) => Arc::ptr_eq(a, b),
             (Self::Gradient(a, i), Self::Gradient(b, j)) | (Self::Sum(a, i), Self::Sum(b, j)) => {
                 Arc::ptr_eq(a, b) && i == j
             }
@@ -74,6 +88,7 @@ impl PartialEq for Subject {
             (Self::Interpolated(_, a, i), Self::Interpolated(_, b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Sheet(a), Self::Sheet(b)) => a == b,
             (Self::Circuit(a), Self::Circuit(b)) => a == b,
+            (Self::Marked(a, m), Self::Marked(b, n)) => a == b && m == n,
             _ => false,
         }
     }
@@ -103,6 +118,7 @@ impl Subject {
             }
             Self::Sheet(page) => page.size,
             Self::Circuit(drawing) => drawing.dimensions(),
+            Self::Marked(subject, _) => subject.dimensions(),
             Self::Interpolated(_, of, _) => of.path.as_ref().map_or((1, 1), |path| of_input(&path.input)),
         }
     }
@@ -115,6 +131,12 @@ impl Subject {
             Self::Photo(picture) => plain((*scale(&picture.rgb, width, height)).clone()),
             Self::Sheet(page) => plain(page.paint((width, height))),
             Self::Circuit(drawing) => plain(drawing.paint((width, height))),
+            Self::Marked(subject, Mark { edges, colour }) => {
+                let painted = subject.paint((width, height), scale);
+                // A frame of a pixel of the screen, however few pixels the picture has.
+                let pixels = (*scale(&painted.pixels, width, height)).clone();
+                Painted { pixels: paint::overlay::marked(pixels, *edges, *colour), ..painted }
+            }
             Self::Fed(seen, channel) => plain(stretched(&seen.prepared.input, *channel)),
             Self::Interpolated(facts, of, step) => {
                 let shown = |path: &AlphaPath| facts.preprocess.to_picture(&path.interpolated(*step), &path.input);
@@ -145,6 +167,7 @@ impl Values {
         match self {
             Self::Result(of) => Some(of.raw.clone()),
             Self::Layer(maps, at) => maps.get(*at).cloned().map(Raw::Layer),
+            Self::Whole(maps) => Some(Raw::Input(maps.maps.clone())),
             Self::Channel(maps, channel) => {
                 (*channel < maps.count()).then(|| Raw::Layer(maps.map(*channel).to_owned()))
             }

@@ -271,8 +271,9 @@ impl Preprocess {
         (value * self.0.scale as f32 - mean) / std
     }
 
-    /// Mean and standard deviation of a channel.
-    fn moments(&self, channel: usize) -> [f32; 2] {
+    /// What a channel's values are made of levels by: subtracted first, then divided by, both in units of the scaled
+    /// levels (mean and standard deviation of the pictures that the network was trained on).
+    pub fn moments(&self, channel: usize) -> [f32; 2] {
         let at = |values: &[f32], otherwise| values.get(channel).or(values.first()).copied().unwrap_or(otherwise);
         [at(&self.0.mean, 0.0), at(&self.0.std, 1.0)]
     }

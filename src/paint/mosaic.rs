@@ -91,8 +91,13 @@ impl Grid {
 
     /// Paints the tiles on black; each is brought to the size of the grid's tiles.
     pub fn paint(&self, tiles: impl ExactSizeIterator<Item = RgbImage>) -> RgbImage {
+        self.paint_on([0; 3], tiles)
+    }
+
+    /// As [`Grid::paint`], on another colour.
+    pub fn paint_on(&self, ground: [u8; 3], tiles: impl ExactSizeIterator<Item = RgbImage>) -> RgbImage {
         let (width, height) = self.size(tiles.len());
-        let mut sheet = RgbImage::new(width, height);
+        let mut sheet = RgbImage::from_pixel(width, height, image::Rgb(ground));
         for (index, tile) in tiles.enumerate() {
             let (x, y) = self.place(index);
             imageops::replace(&mut sheet, &super::tile::fit(&tile, self.tile), i64::from(x), i64::from(y));
@@ -102,11 +107,18 @@ impl Grid {
 }
 
 /// Columns that are easy to count: of those that there is room for the largest multiple of eight, unless all tiles fit only
-/// without that.
+/// without that; then so many that the whole has the shape of the room.
 fn even(columns: usize, count: usize, rows: usize) -> usize {
     let eights = columns / 8 * 8;
-    let needed = columns * rows >= count && eights * rows < count;
-    if eights == 0 || needed { columns } else { eights }.min(count.max(1))
+    match columns * rows >= count {
+        true if eights * rows < count => {
+            let least = count.div_ceil(rows.max(1)).max(1);
+            let alike = (count as f64 * columns as f64 / rows.max(1) as f64).sqrt().round() as usize;
+            alike.clamp(least, columns.max(least))
+        }
+        _ if eights == 0 => columns.min(count.max(1)),
+        _ => eights.min(count.max(1)),
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +157,8 @@ mod tests {
         assert_eq!(fitting(64, (7, 7), (400, 300)), all(8, 35, 8), "7 · 5; ten would fit in a row");
         assert_eq!(fitting(64, (112, 112), (800, 600)), all(8, 56, 10), "half the size");
         assert_eq!(fitting(1, (3, 3), (100, 100)), all(1, 96, 1));
+        assert_eq!(fitting(16, (54, 54), (600, 500)), all(4, 108, 4), "five would fit in a row, and leave a hole");
+        assert_eq!(fitting(16, (64, 64), (500, 420)), all(4, 64, 6), "as wide as high, where the room is");
         let (grid, rows) = fitting(4096, (3, 3), (400, 300));
         assert_eq!((grid.tile, grid.columns, rows), ((18, 18), 16, 14), "a page");
         assert_eq!(fitting(3, (5, 5), (0, 9)).0.columns, 1, "a room for nothing");

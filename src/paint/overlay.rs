@@ -62,6 +62,44 @@ fn cover(map: &Map, view: &RgbImage, region: Rect, look: &Look, opacity: Option<
     painted
 }
 
+/// Rows and columns from a corner on as parts of a map of `size` (height, width): left, top, right and bottom edge.
+pub fn edges((row, column): (isize, isize), reach: (usize, usize), size: (usize, usize)) -> [f32; 4] {
+    let along = |at: isize, side: usize| at as f32 / side.max(1) as f32;
+    let (bottom, right) = (row + reach.0 as isize, column + reach.1 as isize);
+    [along(column, size.1), along(row, size.0), along(right, size.1), along(bottom, size.0)]
+}
+
+/// Draws a frame around a place given by its left, top, right and bottom edge as parts of the width and height.
+pub fn marked(mut picture: RgbImage, [left, top, right, bottom]: [f32; 4], colour: [u8; 3]) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let longest = width.max(height);
+    let thick = (longest / 80).clamp(1, 4);
+    // A place too small to be seen is drawn larger, around its middle.
+    let least = (longest / 24).max(1) as f32;
+    let along = |low: f32, high: f32, side: u32| {
+        let (low, high) = (low.clamp(0.0, 1.0) * side as f32, high.clamp(0.0, 1.0) * side as f32);
+        let more = ((least - (high - low)) / 2.0).max(0.0);
+        let low = ((low - more).round().max(0.0) as u32).min(side.saturating_sub(1));
+        (low, ((high + more).round() as u32).clamp(low, side))
+    };
+    let ((left, right), (top, bottom)) = (along(left, right, width), along(top, bottom, height));
+    // Around the place, not over it; at the edge of the picture there is no room for that.
+    let (outer_left, outer_top) = (left.saturating_sub(thick), top.saturating_sub(thick));
+    let (outer_right, outer_bottom) = ((right + thick).min(width), (bottom + thick).min(height));
+    let inner_left = left.max(outer_left + thick);
+    let inner_top = top.max(outer_top + thick);
+    let inner_right = right.min(outer_right.saturating_sub(thick)).max(inner_left);
+    let inner_bottom = bottom.min(outer_bottom.saturating_sub(thick)).max(inner_top);
+    for (y, x) in (outer_top..outer_bottom).flat_map(|y| (outer_left..outer_right).map(move |x| (y, x))) {
+        if !((inner_left..inner_right).contains(&x) && (inner_top..inner_bottom).contains(&y)) {
+            // A dark line inside a bright one is seen on any ground.
+            let edge = x == outer_left || y == outer_top || x + 1 == outer_right || y + 1 == outer_bottom;
+            picture.put_pixel(x, y, if thick > 2 && edge { Rgb([0; 3]) } else { Rgb(colour) });
+        }
+    }
+    picture
+}
+
 /// A colour and how much of it is put on the picture, out of [`FULL`].
 struct Ink {
     colour: [u8; 3],
@@ -164,6 +202,18 @@ mod tests {
         let painted = paint(Some(&map), &view, region, &look(View::SideBySide));
         assert_eq!(painted.dimensions(), (9, 2));
         assert_eq!(levels(&painted)[..9], [100, 100, 100, 100, 0, 45, 50, 178, 45]);
+    }
+
+    #[test]
+    fn a_place_is_framed_around_it_and_inside_at_the_edge_of_the_picture() {
+        let framed = |edges| levels(&marked(RgbImage::new(4, 4), edges, [9; 3]));
+        assert_eq!(framed([0.25, 0.25, 0.75, 0.75]), [9, 9, 9, 9, 9, 0, 0, 9, 9, 0, 0, 9, 9, 9, 9, 9]);
+        assert_eq!(framed([-1.0, -1.0, 0.25, 0.25]), [9, 9, 0, 0, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            framed([2.0, 2.0, 3.0, 3.0]).iter().filter(|level| **level == 9).count(),
+            4,
+            "beyond: at the corner"
+        );
     }
 
     #[test]

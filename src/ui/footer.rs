@@ -46,15 +46,15 @@ pub fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
         offered.pop();
     }
     let mut x = area.x;
-    for (keys, word) in offered.iter().chain(&kept) {
+    for (at, (keys, word)) in offered.iter().chain(&kept).enumerate() {
         let mut write = |text: &str, style: Style| {
             let room = Rect { x, width: area.right().saturating_sub(x), ..area };
             x += text::left(buffer, room, text, style);
         };
+        write(if at > 0 { "   " } else { "" }, theme.quiet);
         write(keys, theme.accent);
         write(" ", theme.quiet);
         write(word, theme.quiet);
-        write("   ", theme.quiet);
     }
 }
 

@@ -22,6 +22,18 @@ pub fn decimal(value: f64) -> String {
     format!("{value:.2}").replace('-', "−")
 }
 
+/// A number in four columns, with two digits or so.
+pub fn short(value: f32) -> String {
+    let text = match value.abs() {
+        v if !v.is_finite() => format!("{value}"),
+        v if v >= 999.5 => format!("{value:.0e}"),
+        v if v >= 9.95 => format!("{value:.0}"),
+        v if v >= 0.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}").replacen("0.", ".", 1),
+    };
+    text.replace("-.00", ".00").replace('-', "−")
+}
+
 /// A bar of at most `width` cells in steps of an eighth.
 pub fn bar(fraction: f64, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -37,6 +49,12 @@ mod tests {
     fn durations_have_a_suitable_unit() {
         let texts = [0.0414, 1.25, 42.0, 125.0].map(duration);
         assert_eq!(texts, ["41 ms", "1.2 s", "42 s", "2:05 min"]);
+    }
+
+    #[test]
+    fn short_numbers_fit_four_columns() {
+        let texts = [0.0, -0.004, 0.41, -0.999, 9.94, -12.8, 998.0, -1300.0].map(short);
+        assert_eq!(texts, [".00", ".00", ".41", "−1.0", "9.9", "−13", "998", "−1e3"]);
     }
 
     #[test]

@@ -154,6 +154,33 @@ fn circuits_walked_200x50() {
 }
 
 #[test]
+fn a_filter_at_work_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "2 Right Enter Right Down")));
+}
+
+#[test]
+fn a_filter_at_work_80x24() {
+    insta::assert_snapshot!(dump(&shown("light", (80, 24), "2 ] Enter")));
+}
+
+#[test]
+fn a_frozen_unit_120x40() {
+    insta::assert_snapshot!(dump(&shown("dark", (120, 40), "3 g u 3 . 0 : 1 Enter d [ [ Enter")));
+}
+
+#[test]
+fn a_layer_aside_of_a_frozen_unit_says_so() {
+    let text = dump(&shown("dark", (120, 40), "3 g u 3 . 0 : 1 Enter d [ [ ["));
+    assert!(text.contains("layer1.0.conv1 is not on the way to layer3.0:1"), "{text}");
+    assert!(!text.contains("follows"));
+}
+
+#[test]
+fn one_channel_alone_200x50() {
+    insta::assert_snapshot!(dump(&shown("okabe-ito", (200, 50), "1 o o o")));
+}
+
+#[test]
 fn folded_60x30() {
     insta::assert_snapshot!(dump(&shown("named", (60, 30), "m")));
 }

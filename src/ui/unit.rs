@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use super::column::Column;
 use super::panes::{BESIDE, Pane};
+use super::text;
 use super::view::Entries;
 use crate::app::state::State;
 use crate::jobs::subject::{Subject, Values};
@@ -11,7 +12,7 @@ use crate::jobs::{Facts, Outcome};
 use crate::look::{Look, View};
 
 /// Rows of the panel that are text.
-const TEXT: u16 = 10;
+const TEXT: u16 = 11;
 
 /// The unit's address, for the breadcrumb.
 pub fn crumbs(state: &State, view: &str) -> Vec<String> {
@@ -39,13 +40,13 @@ pub fn heading(state: &State, facts: &Facts, column: &mut Column<'_>) {
     column.left = rooms(column.left)[0];
     let theme = column.theme;
     if let Some((unit, address)) = state.unit().zip(state.address()) {
-        column.say(&address, theme.strong);
+        let dead = state.tally.is_dead(unit) == Some(true);
+        let row = column.row();
+        let used = if dead { text::right(column.buffer, row, "dead so far", theme.warn) + 1 } else { 0 };
+        text::left(column.buffer, Rect { width: row.width.saturating_sub(used), ..row }, &address, theme.strong);
         let layer = &facts.layers[unit.layer];
-        column.pair(
-            "layer",
-            &format!("{}, {} × {} × {}", layer.op, layer.channels, layer.height, layer.width),
-            theme.text,
-        );
+        column.pair("layer", &layer.op, theme.text);
+        column.pair("maps", &format!("{} × {} × {}", layer.channels, layer.height, layer.width), theme.text);
     }
     if let Some(why) = state.refusal() {
         column.say(why, theme.warn);
@@ -59,15 +60,14 @@ pub fn dead(state: &State, column: &mut Column<'_>) {
         return column.pair("dead", "not known yet", column.theme.quiet);
     };
     let style = if dead > 0 { column.theme.warn } else { column.theme.text };
-    let own = if state.tally.is_dead(unit) == Some(true) { ", this one too" } else { "" };
-    column.pair("dead", &format!("{dead} of {channels}, {}{own}", over(state)), style);
+    column.pair("dead", &format!("{dead} of {channels} in {}", pictures(state)), style);
 }
 
-/// Over how many pictures channels have been counted.
-fn over(state: &State) -> String {
+/// In how many pictures channels have been counted.
+fn pictures(state: &State) -> String {
     match state.tally.pictures() {
-        1 => "over 1 picture".to_owned(),
-        count => format!("over {count} pictures"),
+        1 => "1 picture".to_owned(),
+        count => format!("{count} pictures"),
     }
 }
 
@@ -81,7 +81,7 @@ pub fn strip(state: &State, layers: &[usize]) -> Entries {
     };
     let title = match state.tally.pictures() {
         0 => "layers".to_owned(),
-        _ => format!("layers, dead channels {}", over(state)),
+        _ => format!("layers, channels dead in {}", pictures(state)),
     };
     let chosen = layers.iter().rposition(|layer| *layer <= unit.layer).unwrap_or(0);
     let notes = layers.iter().map(note).collect();

@@ -89,7 +89,7 @@ impl State {
         let channels = in_rows(&rows, grid.columns);
         let size = grid.size(channels.len());
         let sheet = Sheet::Examples(gallery, self.examples.show);
-        Some(Page { sheet, channels, grid, size, inks: self.inks(), cursor: None, old: false })
+        Some(Page { sheet, channels, grid, size, inks: self.inks(), cursor: None, ground: [0; 3], old: false })
     }
 
     /// Takes news of the index.

@@ -277,9 +277,13 @@ fn one_unit_is_under_the_cursor_of_all_views_that_look_inside() {
     assert!(state.toast.as_ref().unwrap().text.contains("it has 8, numbered from 0"), "{:?}", state.toast);
     let copied = typed(&mut state, "Y");
     assert!(matches!(&copied[..], [Effect::Copy(address)] if address == "layer3.0:1"), "{copied:?}");
-    let line =
-        typed(&mut state, "a y").into_iter().find_map(|e| if let Effect::Copy(line) = e { Some(line) } else { None });
-    assert_eq!(line.unwrap(), "lensor features zebra.jpg --model tiny.onnx --size 16x16 --layer layer3.0 --before");
+    let line = typed(&mut state, "a g u 1 . 0 . c : 2 Enter y")
+        .into_iter()
+        .find_map(|e| if let Effect::Copy(line) = e { Some(line) } else { None });
+    assert_eq!(
+        line.unwrap(),
+        "lensor features zebra.jpg --model tiny.onnx --size 16x16 --layer layer1.0.conv1 --before"
+    );
 }
 
 #[test]
@@ -298,6 +302,59 @@ fn tiles_stay_until_the_new_ones_come_and_look_old_when_that_takes_long() {
     assert!(old(&state));
     update(&mut state, Msg::Key(KeyEvent::new(KeyCode::Right, KeyModifiers::NONE)));
     assert_eq!(state.unit().unwrap().channel, 1, "a key does not wait");
+}
+
+#[test]
+fn a_filter_is_taken_apart_at_the_place_that_keys_choose() {
+    let mut state = settled();
+    typed(&mut state, "2 Right Enter");
+    let strongest = state.work_at().unwrap();
+    typed(&mut state, "Left Up");
+    assert_eq!(state.work_at(), Some((strongest.0 - 1, strongest.1 - 1)));
+    assert_eq!(state.unit().unwrap().channel, 1, "the keys of tiles walk over positions");
+    let effects = pressed(&mut state, "Left");
+    assert!(!touches_engine(&effects), "all it needs is there");
+    settle(&mut state, effects);
+    let product = state.product().unwrap();
+    assert_eq!(product.patch.dim(), (3, 3, 3));
+    typed(&mut state, ". Home");
+    assert_eq!((state.unit().unwrap().channel, state.cursor.work_at), (2, None));
+    typed(&mut state, "p p");
+    assert_eq!((state.cursor.input, state.told_input(&product)), (Some(1), 1));
+    typed(&mut state, "p p");
+    assert_eq!(state.cursor.input, None, "round and round");
+    let (row, column) = state.work_at().unwrap();
+    let line =
+        typed(&mut state, "y").into_iter().find_map(|e| if let Effect::Copy(line) = e { Some(line) } else { None });
+    let expected =
+        format!("lensor filters zebra.jpg --model tiny.onnx --size 16x16 --layer conv1:2 --position {row},{column}");
+    assert_eq!(line.unwrap(), expected);
+    typed(&mut state, "Esc");
+    assert!(!state.cursor.close);
+}
+
+#[test]
+fn a_frozen_unit_shows_its_gradient_before_it_and_thaws() {
+    let mut state = settled();
+    typed(&mut state, "3 g u 3 . 0 : 1 Enter d");
+    assert!(state.pull_question().is_none(), "at its own layer there is no gradient to see");
+    typed(&mut state, "[ [");
+    assert!(state.feature_maps().unwrap().range().0 < 0.0);
+    assert!(!touches_engine(&pressed(&mut state, "[")), "all layers are answered at once");
+    let line =
+        typed(&mut state, "] y").into_iter().find_map(|e| if let Effect::Copy(line) = e { Some(line) } else { None });
+    assert!(line.unwrap().ends_with("--layer layer1.0 --gradient-of layer3.0:1"));
+    typed(&mut state, "d");
+    assert!(state.cursor.frozen.is_none() && state.feature_maps().unwrap().range().0 >= 0.0);
+}
+
+#[test]
+fn similarity_is_to_the_channel_that_was_under_the_cursor() {
+    let mut state = settled();
+    typed(&mut state, "3 Right Right U");
+    assert_eq!((state.order()[0], state.unit().unwrap().channel), (2, 2));
+    assert!(!touches_engine(&pressed(&mut state, "Right")), "the order stays while the cursor walks");
+    assert_eq!(state.unit().unwrap().channel, 3);
 }
 
 #[test]

@@ -27,7 +27,20 @@ pub fn carry_out(state: &mut State, view: &dyn View, command: Command) -> bool {
         Command::RowFarPrevious => rows(state, view, -FAR),
         Command::PageNext => across(state, view, |field| (field.columns * field.rows) as isize),
         Command::PagePrevious => across(state, view, |field| -((field.columns * field.rows) as isize)),
+        Command::ChannelNext => across(state, view, |_| 1),
+        Command::ChannelPrevious => across(state, view, |_| -1),
         Command::ContrastNext => state.cursor.contrast = state.cursor.contrast.step(1),
+        _ => return false,
+    }
+    true
+}
+
+/// Looks closer at one unit and back, in the views that have something to show of it; false for another command.
+pub fn look_closer(state: &mut State, command: Command) -> bool {
+    match command {
+        // Enter tries again what has failed.
+        Command::Recompute if state.refusal().is_none() => state.cursor.close = !state.cursor.close,
+        Command::Back if state.cursor.close => state.cursor.close = false,
         _ => return false,
     }
     true

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::column::Column;
 use super::super::panes::Pane;
-use super::super::{mosaic, numbers, text, unit};
+use super::super::{equation, mosaic, numbers, text, unit};
 use super::{Entries, Hint, View};
 use crate::app;
 use crate::app::command::Command;
@@ -14,6 +14,7 @@ use crate::interpretation::filters::Folded;
 use crate::jobs::Facts;
 use crate::jobs::sheet::{Page, Sheet};
 use crate::jobs::subject::Subject;
+use crate::look::Contrast;
 use crate::model::layers::Kind;
 
 pub(super) struct Filters;
@@ -31,13 +32,21 @@ fn without(state: &State) -> Option<(&str, &str)> {
 impl View for Filters {
     fn title(&self, state: &State) -> String {
         let Some(filters) = state.filters() else { return "filters".to_owned() };
+        if state.cursor.close {
+            let at =
+                state.work_at().map_or_else(String::new, |(row, column)| format!(" at row {row}, column {column}"));
+            return format!("{} at work{at}", state.address().unwrap_or_default());
+        }
         let mut parts = vec![format!("{} filters", filters.count())];
-        parts.push(match (filters.colours, filters.inputs()) {
-            (Some(_), _) => "in colours, zero is grey".to_owned(),
-            (None, 1) => "of one input".to_owned(),
-            (None, inputs) => format!("mean over {inputs} inputs"),
+        parts.push(match (state.cursor.input, filters.colours, filters.inputs()) {
+            (Some(input), _, inputs) => format!("input {input} of {inputs}"),
+            (None, Some(_), _) => "in colours, zero is grey".to_owned(),
+            (None, None, 1) => "of one input".to_owned(),
+            (None, None, inputs) => format!("mean over {inputs} inputs"),
         });
-        parts.push(format!("{} range", state.cursor.contrast));
+        if state.cursor.contrast == Contrast::Shared {
+            parts.push("one range".to_owned());
+        }
         parts.extend(mosaic::position(state, &app::view::of(Tab::Filters).field(state)));
         parts.join(" · ")
     }
@@ -48,11 +57,17 @@ impl View for Filters {
 
     fn canvas(&self, state: &State, inner: Rect) -> Vec<Pane> {
         let Some(filters) = state.filters() else { return Vec::new() };
+        if let Some(unit) = state.unit().filter(|unit| state.cursor.close && unit.channel < filters.count()) {
+            return equation::panes(state, &filters, unit, inner);
+        }
         let order = app::view::of(Tab::Filters).field(state).order;
-        vec![mosaic::page(state, inner, Sheet::Filters(filters, None), &order)]
+        vec![mosaic::page(state, inner, Sheet::Filters(filters, state.cursor.input), &order)]
     }
 
     fn text(&self, state: &State, inner: Rect, buffer: &mut Buffer) {
+        if let Some((filters, unit)) = state.filters().zip(state.unit()).filter(|_| state.cursor.close) {
+            return equation::text(state, &filters, unit, inner, buffer);
+        }
         let line = |row: u16| Rect { y: inner.y + inner.height / 2 + row, height: 1, ..inner };
         if let Some((name, op)) = without(state) {
             text::centred(
@@ -71,7 +86,7 @@ impl View for Filters {
 
     fn beside(&self, state: &State, inner: Rect) -> Vec<Pane> {
         let subject = state.filters().zip(state.unit()).map(|(filters, unit)| {
-            Subject::Sheet(Page::whole(Sheet::Filters(filters, None), vec![unit.channel], state.inks()))
+            Subject::Sheet(Page::whole(Sheet::Filters(filters, state.cursor.input), vec![unit.channel], state.inks()))
         });
         unit::beside(inner, subject)
     }
@@ -87,7 +102,7 @@ impl View for Filters {
             let (low, high) = filter.iter().fold((f32::INFINITY, f32::NEG_INFINITY), fold);
             column.pair("weights", &format!("{} … {}", numbers::number(low), numbers::number(high)), theme.text);
             column.pair("bias", &numbers::number(filters.bias[unit.channel]), theme.text);
-            column.pair("weights are", folding(&filters.folded), theme.text);
+            column.pair("folded in", &folding(&filters.folded), theme.text);
         }
         unit::dead(state, column);
     }
@@ -102,19 +117,22 @@ impl View for Filters {
 
     fn hints(&self) -> &'static [Hint] {
         &[
-            (&[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext], "filter"),
+            (&[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext], "move"),
             (&[Command::LayerPrevious, Command::LayerNext], "layer"),
-            (&[Command::UnitPick], "address"),
+            (&[Command::Recompute], "at work, and back"),
+            (&[Command::InputNext], "inputs"),
             (&[Command::ContrastNext], "range"),
+            (&[Command::UnitPick], "address"),
+            (&[Command::ChannelPrevious, Command::ChannelNext], "filter"),
         ]
     }
 }
 
 /// What has been multiplied into the weights, in a few words.
-fn folding(folded: &Folded) -> &'static str {
+fn folding(folded: &Folded) -> String {
     match folded {
-        Folded::Nothing => "the layer's own",
-        Folded::ByExporter => "folded by the exporter",
-        Folded::Here(_) => "folded with what scales them",
+        Folded::Nothing => "nothing".to_owned(),
+        Folded::ByExporter => "normalisation, by the exporter".to_owned(),
+        Folded::Here(nodes) => nodes.join(", "),
     }
 }

@@ -1,18 +1,22 @@
 //! View 3: the feature maps of a layer as tiles, one of them large over the picture.
 
-use ratatui::layout::Rect;
+use std::sync::Arc;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::column::Column;
-use super::super::panes::Pane;
-use super::super::{mosaic, numbers, unit};
+use super::super::panes::{Pane, captioned};
+use super::super::{mosaic, numbers, text, unit};
 use super::{Entries, Hint, View};
 use crate::app;
 use crate::app::command::Command;
 use crate::app::state::{State, Tab};
-use crate::interpretation::feature_maps::Side;
-use crate::jobs::Facts;
-use crate::jobs::sheet::Sheet;
+use crate::interpretation::feature_maps::{FeatureMaps, Figures, Order, Side};
+use crate::jobs::sheet::{Page, Sheet};
 use crate::jobs::subject::{Subject, Values};
+use crate::jobs::{Facts, Seen};
+use crate::look::Contrast;
 
 pub(super) struct Maps;
 
@@ -20,18 +24,56 @@ fn layers(state: &State) -> Vec<usize> {
     app::view::of(Tab::Maps).unit_layers(state).unwrap_or_default()
 }
 
+/// Why there is no gradient at the layer under the cursor.
+fn aside(state: &State) -> Option<String> {
+    let (frozen, unit, facts) = (state.frozen_here()?, state.unit()?, state.facts()?);
+    let missing = state.pulled()?.layers.iter().all(|(layer, _)| *layer != unit.layer);
+    let name = &facts.layers[unit.layer].name;
+    missing.then(|| format!("{name} is not on the way to {}", frozen.address(&facts.layers)))
+}
+
+/// One map: its values, and over the picture; for the gradient of a unit also what comes of it at the picture.
+fn close(state: &State, inner: Rect, (maps, channel): (&Arc<FeatureMaps>, usize), seen: &Arc<Seen>) -> Vec<Pane> {
+    let values = Subject::Sheet(Page::whole(Sheet::Maps(maps.clone()), vec![channel], state.inks()));
+    let over = Subject::Map(seen.clone(), Values::Channel(maps.clone(), channel), state.look);
+    let (_, height, width) = maps.maps.dim();
+    let mut shown = vec![(format!("its values, {height} × {width}"), values), ("over the picture".to_owned(), over)];
+    if let Some(at_input) = state.frozen_here().and_then(|_| state.pulled()?.input.clone()) {
+        let at_input = Subject::Map(seen.clone(), Values::Whole(at_input), state.look);
+        shown.push((format!("at the picture, {}", state.look.aggregate), at_input));
+    }
+    let count = shown.len();
+    let way = if inner.width >= inner.height * 2 { Layout::horizontal } else { Layout::vertical };
+    let rooms = way(vec![Constraint::Fill(1); count]).spacing(1).split(inner);
+    let panes = shown.into_iter().zip(rooms.iter()).enumerate();
+    panes.map(|(place, ((caption, subject), room))| captioned(place as u32, *room, caption, Some(subject))).collect()
+}
+
 impl View for Maps {
     fn title(&self, state: &State) -> String {
         let Some((facts, unit)) = state.facts().zip(state.unit()) else { return "feature maps".to_owned() };
         let layer = &facts.layers[unit.layer];
-        let mut parts = vec![format!("{} feature maps", layer.channels)];
-        parts.push(match (&layer.pre_activation, state.cursor.side) {
-            (None, _) => "no activation".to_owned(),
-            (_, Side::Before) => "before the activation".to_owned(),
-            (_, Side::After) => "after the activation".to_owned(),
-        });
-        parts.push(format!("by {}", state.cursor.order));
-        parts.push(format!("{} range", state.cursor.contrast));
+        let mut parts = Vec::new();
+        match (state.frozen_here(), &layer.pre_activation, state.cursor.side) {
+            (Some(frozen), ..) => parts.push(format!("gradient of {}", frozen.address(&facts.layers))),
+            (None, activation, side) => {
+                parts.push(format!("{} feature maps", layer.channels));
+                parts.push(match (activation, side) {
+                    (None, _) => "no activation".to_owned(),
+                    (_, Side::Before) => "before the activation".to_owned(),
+                    (_, Side::After) => "after the activation".to_owned(),
+                });
+            }
+        }
+        if state.cursor.close {
+            return parts.join(" · ");
+        }
+        if state.cursor.order != Order::Index {
+            parts.push(format!("by {}", state.cursor.order));
+        }
+        if state.cursor.contrast == Contrast::Shared {
+            parts.push("one range".to_owned());
+        }
         parts.extend(mosaic::position(state, &app::view::of(Tab::Maps).field(state)));
         parts.join(" · ")
     }
@@ -43,7 +85,13 @@ impl View for Maps {
     fn canvas(&self, state: &State, inner: Rect) -> Vec<Pane> {
         let order = || app::view::of(Tab::Maps).field(state).order;
         if let Some(maps) = state.feature_maps() {
-            return vec![mosaic::page(state, inner, Sheet::Maps(maps), &order())];
+            return match state.unit().zip(state.seen()).filter(|_| state.cursor.close) {
+                Some((unit, seen)) => close(state, inner, (&maps, unit.channel), &seen),
+                None => vec![mosaic::page(state, inner, Sheet::Maps(maps), &order())],
+            };
+        }
+        if aside(state).is_some() {
+            return Vec::new();
         }
         let Some((left, Sheet::Maps(maps))) = mosaic::left_over(state, inner) else { return Vec::new() };
         let size = state.facts().zip(state.unit()).map(|(facts, unit)| {
@@ -61,8 +109,18 @@ impl View for Maps {
         vec![pane]
     }
 
+    fn text(&self, state: &State, inner: Rect, buffer: &mut Buffer) {
+        if let Some(why) = aside(state) {
+            let line = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
+            text::centred(buffer, line, &why, state.theme.quiet);
+        }
+    }
+
     fn late(&self, state: &State) -> Option<String> {
         let unit = state.unit().filter(|_| state.feature_maps().is_none() && state.refusal().is_none())?;
+        if aside(state).is_some() {
+            return None;
+        }
         Some(format!("{} follows", state.facts()?.layers[unit.layer].name))
     }
 
@@ -82,14 +140,16 @@ impl View for Maps {
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>) {
         unit::heading(state, facts, column);
         let theme = column.theme;
+        if let Some(frozen) = state.cursor.frozen {
+            let label = if state.frozen_here().is_some() { "gradient of" } else { "frozen" };
+            column.pair(label, &frozen.address(&facts.layers), theme.accent);
+        }
         let figures = state.feature_maps().zip(state.unit()).and_then(|(maps, u)| maps.figures.get(u.channel).copied());
-        let said = |of: fn(&crate::interpretation::feature_maps::Figures) -> String| {
-            figures.as_ref().map_or_else(|| "…".to_owned(), of)
-        };
+        let said = |of: fn(&Figures) -> String| figures.as_ref().map_or_else(|| "…".to_owned(), of);
         column.pair("mean", &said(|f| numbers::number(f.mean)), theme.text);
         column.pair(
             "max",
-            &said(|f| format!("{} at row {}, column {}", numbers::number(f.max), f.position.0, f.position.1)),
+            &said(|f| format!("{} at row {}, col {}", numbers::number(f.max), f.position.0, f.position.1)),
             theme.text,
         );
         column.pair("min", &said(|f| numbers::number(f.min)), theme.text);
@@ -107,13 +167,15 @@ impl View for Maps {
 
     fn hints(&self) -> &'static [Hint] {
         &[
-            (&[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext], "channel"),
+            (&[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext], "move"),
             (&[Command::LayerPrevious, Command::LayerNext], "layer"),
             (&[Command::PictureNext, Command::PicturePrevious], "picture"),
-            (&[Command::UnitPick], "address"),
+            (&[Command::Recompute], "closer"),
             (&[Command::SideToggle], "activation"),
             (&[Command::OrderNext], "order"),
+            (&[Command::Freeze], "freeze"),
             (&[Command::ContrastNext], "range"),
+            (&[Command::UnitPick], "address"),
             (&[Command::ViewNext], "view"),
         ]
     }

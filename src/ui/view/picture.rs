@@ -1,13 +1,16 @@
 //! View 1: the picture as a person sees it, and what the network is fed.
 
+use ndarray::Axis;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::column::Column;
-use super::super::numbers;
 use super::super::panes::{Pane, captioned, halves};
+use super::super::{numbers, text};
 use super::{Hint, View};
+use crate::app;
 use crate::app::command::Command;
-use crate::app::state::State;
+use crate::app::state::{State, Tab};
 use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
@@ -37,6 +40,19 @@ fn settings(facts: &Facts, column: &mut Column<'_>) {
     }
 }
 
+/// What is above a picture: of the person (1), of the network (2), of each channel (3 on).
+fn caption(state: &State, part: usize) -> String {
+    let names = state.facts().map(|facts| facts.preprocess.channels().names()).unwrap_or_default();
+    match part {
+        1 => "as a person sees it".to_owned(),
+        2 => state.seen().map_or("as the network is fed".to_owned(), |seen| {
+            let (c, h, w) = seen.prepared.input.dim();
+            format!("as the network is fed, {c} × {h} × {w}")
+        }),
+        part => names.get(part - 3).map_or_else(String::new, |name| format!("{name}, normalised")),
+    }
+}
+
 impl View for Picture {
     fn title(&self, _state: &State) -> String {
         "picture".to_owned()
@@ -49,27 +65,41 @@ impl View for Picture {
     fn canvas(&self, state: &State, inner: Rect) -> Vec<Pane> {
         let photo = state.photo().cloned().map(Subject::Photo);
         let seen = state.seen();
+        if state.part > 0 {
+            let subject = app::view::of(Tab::Picture).subject(state);
+            return vec![captioned(0, inner, caption(state, state.part), subject)];
+        }
         let [top, bottom] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(inner);
         let channels = seen.as_ref().map_or(3, |seen| seen.prepared.input.dim().0);
         let apart = inner.height >= 16 && channels == 3;
         let [left, right] = halves(if apart { top } else { inner });
         let fed = |channel| seen.clone().map(|seen| Subject::Fed(seen, channel));
-        let size = seen.as_ref().map_or(String::new(), |seen| {
-            let (c, h, w) = seen.prepared.input.dim();
-            format!(", {c} × {h} × {w}")
-        });
-        let mut panes = vec![
-            captioned(0, left, "as a person sees it".to_owned(), photo),
-            captioned(1, right, format!("as the network is fed{size}"), fed(None)),
-        ];
+        let mut panes =
+            vec![captioned(0, left, caption(state, 1), photo), captioned(1, right, caption(state, 2), fed(None))];
         if apart {
             let columns: [Rect; 3] = Layout::horizontal([Constraint::Fill(1); 3]).spacing(1).areas(bottom);
-            let names = state.facts().map(|facts| facts.preprocess.channels().names()).unwrap_or_default();
-            for (channel, (area, name)) in columns.into_iter().zip(names).enumerate() {
-                panes.push(captioned(2 + channel as u32, area, format!("{name}, normalised"), fed(Some(channel))));
+            for (channel, area) in columns.into_iter().enumerate() {
+                // The numbers stand below the picture.
+                let room = Rect { height: area.height.saturating_sub(1), ..area };
+                panes.push(captioned(2 + channel as u32, room, caption(state, 3 + channel), fed(Some(channel))));
             }
         }
         panes
+    }
+
+    /// Below each channel the range of its values.
+    fn text(&self, state: &State, inner: Rect, buffer: &mut Buffer) {
+        let Some(seen) = state.seen() else { return };
+        for pane in self.canvas(state, inner) {
+            let Some(Subject::Fed(_, Some(channel))) = pane.subject else { continue };
+            let row = Rect { y: pane.area.bottom(), height: 1, ..pane.area };
+            if row.y < inner.bottom() && channel < seen.prepared.input.dim().0 {
+                let values = seen.prepared.input.index_axis(Axis(0), channel);
+                let (low, high) = values.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
+                let range = format!("{} … {}", numbers::number(low), numbers::number(high));
+                text::centred(buffer, row, &range, state.theme.text);
+            }
+        }
     }
 
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>) {
@@ -92,6 +122,10 @@ impl View for Picture {
                 column.pair(name, &text, theme.text);
             }
         }
+        for (channel, name) in facts.preprocess.channels().names().iter().enumerate().take(LISTED) {
+            let [mean, std] = facts.preprocess.moments(channel).map(numbers::number);
+            column.pair(&format!("{name} is"), &format!("(level − {mean}) / {std}"), theme.text);
+        }
         settings(facts, column);
         if let Some(notice) = &facts.notice {
             column.say(notice, theme.warn);
@@ -99,6 +133,10 @@ impl View for Picture {
     }
 
     fn hints(&self) -> &'static [Hint] {
-        &[(&[Command::PictureNext, Command::PicturePrevious], "picture"), (&[Command::ClassNext], "class")]
+        &[
+            (&[Command::PictureNext, Command::PicturePrevious], "picture"),
+            (&[Command::ViewNext], "one alone"),
+            (&[Command::ClassNext], "class"),
+        ]
     }
 }
