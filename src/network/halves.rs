@@ -130,7 +130,7 @@ fn declared<'a>((name, value): (&'a str, &'a Value)) -> (&'a str, DataType, &'a 
 
 impl Network {
     /// As [`Network::gradient`] for one picture `[C, H, W]`. What the forward pass computes is kept, so that another target of
-    /// the same picture takes about half the time.
+    /// the same picture costs the backward pass alone.
     pub fn gradient_of_one(
         &mut self,
         x: &Array3<f32>,
