@@ -106,11 +106,14 @@ impl AlphaPath {
     }
 }
 
-/// Default of [`Parameters::memory`]: 1 GiB.
+/// What [`Parameters::memory`] is where nothing is said: 1 GiB. A GPU's own memory is used by half of what is free.
 pub const MEMORY: usize = 1 << 30;
 
 /// Largest batch: beyond it the runtime gains nothing, sums stream more slowly and a cancel is felt later.
 const LARGEST_BATCH: usize = 8;
+
+/// As [`LARGEST_BATCH`], on a GPU, which is busy only with much to do at once.
+const LARGEST_ON_GPU: usize = 64;
 
 /// What a method can be told. Each method reads what concerns it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -130,14 +133,14 @@ pub struct Parameters {
     pub path: bool,
     /// Pictures a run; by default as many as fit into `memory`.
     pub batch: Option<usize>,
-    /// Memory that the feature maps of one run, and what is kept of a path, may take, in bytes.
-    pub memory: usize,
+    /// Memory that the feature maps of one run, and what is kept of a path, may take, in bytes; [`MEMORY`] where none is given.
+    pub memory: Option<usize>,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
         let (quadrature, baseline) = (Quadrature::GaussLegendre, Baseline::default());
-        Self { steps: 50, quadrature, baseline, seed: 0, cam_relu: false, path: true, batch: None, memory: MEMORY }
+        Self { steps: 50, quadrature, baseline, seed: 0, cam_relu: false, path: true, batch: None, memory: None }
     }
 }
 
@@ -326,7 +329,11 @@ pub fn batch(network: &Network, parameters: &Parameters) -> usize {
     let floats: usize = network.layers().iter().map(|layer| layer.channels * layer.height * layer.width).sum();
     // Every feature map is kept with its gradient until the backward pass has used it.
     let one = 2 * size_of::<f32>() * floats.max(1);
-    parameters.batch.unwrap_or((parameters.memory / one).min(LARGEST_BATCH)).max(1)
+    let (usual, largest) = match network.engine().free_memory() {
+        Some(free) => (usize::try_from(free / 2).unwrap_or(usize::MAX), LARGEST_ON_GPU),
+        None => (MEMORY, LARGEST_BATCH),
+    };
+    parameters.batch.unwrap_or((parameters.memory.unwrap_or(usual) / one).min(largest)).max(1)
 }
 
 /// The pictures of several questions, `[questions, C, H, W]`.

@@ -105,7 +105,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub offline: bool,
 
-    /// Where to run: auto, cpu, cuda or cuda:N
+    /// Where to run: auto, cpu, cuda or cuda:N; cuda:N:tf32 rounds to TensorFloat-32, which is faster
     #[arg(long, global = true, default_value_t)]
     pub device: DeviceChoice,
 
@@ -125,7 +125,7 @@ pub struct Global {
 impl Global {
     /// Where to look for ONNX Runtime.
     pub fn search(&self) -> Search {
-        let cuda = matches!(self.device, DeviceChoice::Cuda(_));
+        let cuda = matches!(self.device, DeviceChoice::Cuda { .. });
         Search { explicit: self.onnxruntime.clone(), offline: self.offline, cuda }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 pub mod cancel;
 mod cores;
+mod cuda;
 pub mod device;
 pub mod library;
 mod memory;
@@ -79,6 +80,11 @@ pub trait Engine: Send + Sync {
 
     /// Version of the runtime, such as `1.32.0`.
     fn version(&self) -> &str;
+
+    /// Bytes of the device's own memory that are free now; `None` for the CPU, and where that is not known.
+    fn free_memory(&self) -> Option<u64> {
+        None
+    }
 
     /// What the user should know about the device, such as why a GPU that is there is not used.
     fn notice(&self) -> Option<&str> {

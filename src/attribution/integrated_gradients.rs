@@ -11,7 +11,8 @@ use crate::network::{At, GradientSum, Gradients, Network, NetworkError};
 
 use super::quadrature::Node;
 use super::{
-    AlphaPath, Attribution, AttributionError, Completeness, MethodId, Partial, Progress, Question, Raw, Target, batch,
+    AlphaPath, Attribution, AttributionError, Completeness, MEMORY, MethodId, Partial, Progress, Question, Raw, Target,
+    batch,
 };
 
 /// Most steps: more have no use, and are a slip of the finger.
@@ -28,7 +29,7 @@ pub(super) fn explain(
     let parameters = question.parameters;
     let input = question.input;
     let most = match parameters.path {
-        true => parameters.memory / (size_of::<f32>() * input.len().max(1)),
+        true => parameters.memory.unwrap_or(MEMORY) / (size_of::<f32>() * input.len().max(1)),
         false => MOST_STEPS,
     };
     if parameters.steps == 0 || parameters.steps > most {

@@ -294,7 +294,7 @@ fn without_the_path_the_attribution_is_the_same_and_steps_take_no_memory() {
 fn the_memory_allowed_decides_about_batch_and_kept_steps() {
     let mut network = network(tiny_a());
     let picture = 4 * 3 * 16 * 16;
-    let parameters = |memory, path| Parameters { steps: 20, memory, path, ..Parameters::default() };
+    let parameters = |memory, path| Parameters { steps: 20, memory: Some(memory), path, ..Parameters::default() };
     let sizes = [0, 1 << 17, 1 << 30].map(|memory| batch(&network, &parameters(memory, false)));
     assert_eq!((sizes[0], sizes[2]), (1, 8));
     assert!((1..8).contains(&sizes[1]), "{sizes:?}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::Failure;
-use crate::attribution::{Baseline, MEMORY, MethodId, Of, Parameters, Quadrature};
+use crate::attribution::{Baseline, MethodId, Of, Parameters, Quadrature};
 use crate::model::gallery::Origin;
 use crate::network::Network;
 
@@ -50,13 +50,14 @@ pub struct QuestionFlags {
     #[arg(long)]
     cam_relu: bool,
 
-    /// Most pictures or steps in one run [default: as many as fit into the memory allowed, 8 at most]
+    /// Most pictures or steps in one run [default: as many as fit into the memory allowed, 8 at most, 64 on a GPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: Option<u16>,
 
-    /// Memory that a run's feature maps and the kept steps of a path may take, MiB
-    #[arg(long, value_name = "MIB", default_value_t = MEMORY >> 20)]
-    memory: usize,
+    /// Memory that a run's feature maps and the kept steps of a path may take, MiB [default: 1024, on a GPU half of its free
+    /// memory]
+    #[arg(long, value_name = "MIB")]
+    memory: Option<usize>,
 }
 
 /// What is asked, in the terms of one network.
@@ -111,7 +112,7 @@ impl QuestionFlags {
             // Asked for by what is written.
             path: false,
             batch: self.batch.map(usize::from),
-            memory: self.memory.saturating_mul(1 << 20),
+            memory: self.memory.map(|mib| mib.saturating_mul(1 << 20)),
         };
         Ok(Asked { method: self.method, class, of: self.of, layer, parameters })
     }

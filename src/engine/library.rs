@@ -10,7 +10,7 @@ mod check;
 mod fetch;
 mod search;
 
-pub(super) use check::numbers;
+pub(super) use check::{needed, numbers};
 pub use fetch::{PINNED, fetch};
 pub use search::{Look, locate, look};
 
@@ -75,7 +75,7 @@ pub struct Library {
 impl Library {
     /// Whether the part of ONNX Runtime that runs on CUDA lies beside the library.
     pub fn has_cuda(&self) -> bool {
-        self.path.with_file_name("libonnxruntime_providers_cuda.so").is_file()
+        self.path.with_file_name(super::cuda::PROVIDER).is_file()
     }
 }
 

@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::ArrayD;
 use ort::environment::Environment;
-use ort::ep::{CUDA, ExecutionProvider};
+use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::{ArenaExtendStrategy, CUDA, ExecutionProvider};
 use ort::memory::MemoryInfo;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{IoBinding, RunOptions};
 use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType, ValueType};
 
+use super::cuda;
 use super::device::DeviceChoice;
 use super::library::{Library, LibraryError, numbers};
 use super::{Cancel, Effort, Engine, EngineError, OpenError, Session, Value};
@@ -62,7 +64,8 @@ pub(super) fn providers(library: &Library) -> Result<Vec<&'static str>, LibraryE
 pub(super) struct OrtEngine {
     environment: Environment,
     library: Library,
-    cuda: Option<u32>,
+    /// Index, and whether TensorFloat-32 is allowed.
+    cuda: Option<(u32, bool)>,
     threads: usize,
     device: String,
     notice: Option<String>,
@@ -74,14 +77,20 @@ impl OrtEngine {
         let (environment, library) = environment(library)?;
         let cpu = format!("CPU, {threads} thread{}", if threads == 1 { "" } else { "s" });
         let mut engine = Self { environment, library, cuda: None, threads, device: cpu.clone(), notice: None };
-        let index = match choice {
+        let (index, tf32) = match choice {
             DeviceChoice::Cpu => return Ok(engine),
-            DeviceChoice::Cuda(index) => index,
-            DeviceChoice::Auto if CUDA::is_available().unwrap_or(false) => 0,
+            DeviceChoice::Cuda { index, tf32 } => (index, tf32),
+            DeviceChoice::Auto if CUDA::is_available().unwrap_or(false) => (0, false),
             DeviceChoice::Auto => return Ok(engine),
         };
-        engine.cuda = Some(index);
-        engine.device = format!("CUDA {index}");
+        for path in cuda::libraries(&engine.library.path) {
+            if let Err(error) = ort::util::preload_dylib(&path) {
+                tracing::warn!(%error, path = %path.display(), "a library of CUDA could not be loaded");
+            }
+        }
+        engine.cuda = Some((index, tf32));
+        let name = cuda::gpu(index).map_or_else(String::new, |gpu| format!(", {}", gpu.name));
+        engine.device = format!("CUDA {index}{name}{}", if tf32 { ", TensorFloat-32" } else { "" });
         if let Err(error) = engine.load(TRIAL, None, Effort::Light) {
             let EngineError::Load { reason } = error else { return Err(OpenError::Engine(error)) };
             if choice != DeviceChoice::Auto {
@@ -105,9 +114,17 @@ impl OrtEngine {
         let mut builder = ort::session::Session::builder(&self.environment)?
             .with_optimization_level(level)?
             .with_intra_threads(self.threads)?;
-        if let Some(index) = self.cuda {
+        if let Some((index, tf32)) = self.cuda {
+            let provider = CUDA::default()
+                .with_device_id(index as i32)
+                // ONNX Runtime's own default is on, which is felt in a gradient's fourth digit.
+                .with_tf32(tf32)
+                // The default tries every algorithm at each new shape, for seconds; graphs here are many and run few times.
+                .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+                // Every session has an arena of its own, which by default doubles what it takes at each step.
+                .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested);
             // One by one rather than through `with_execution_providers`, which swallows the error.
-            CUDA::default().with_device_id(index as i32).register(&mut builder)?;
+            provider.register(&mut builder)?;
         }
         Ok(builder)
     }
@@ -149,6 +166,10 @@ impl Engine for OrtEngine {
 
     fn version(&self) -> &str {
         &self.library.version
+    }
+
+    fn free_memory(&self) -> Option<u64> {
+        cuda::gpu(self.cuda?.0).map(|gpu| gpu.free)
     }
 
     fn notice(&self) -> Option<&str> {
@@ -376,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_gpu_that_is_not_there_is_an_error() {
-        let far = DeviceChoice::Cuda(4096);
+        let far = DeviceChoice::Cuda { index: 4096, tf32: false };
         match open(&Search::default(), &far, None, &mut |_, _| ()) {
             Err(OpenError::Device { device, reason, .. }) => assert!(device == far && !reason.is_empty()),
             Err(other) => panic!("{other}"),

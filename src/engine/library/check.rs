@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 
+use object::read::elf::Dyn;
 use object::read::elf::ElfFile64;
 use object::read::macho::{FatArch, MachOFatFile32, MachOFile64};
-use object::{Architecture, FileKind, Object, ObjectSegment, ReadCache, ReadRef, macho};
+use object::{Architecture, FileKind, Object, ObjectSegment, ReadCache, ReadRef, elf as format, macho};
 
 use super::{LibraryError, OLDEST};
 
@@ -42,6 +43,19 @@ pub(super) fn version(path: &Path) -> Result<String, LibraryError> {
         }
         _ => Ok(version),
     }
+}
+
+/// The names of the libraries that an ELF library says it needs, such as `libcudart.so.13`. Fails for other files.
+pub(in crate::engine) fn needed(path: &Path) -> Result<Vec<String>, LibraryError> {
+    let unreadable = |source| LibraryError::Unreadable { path: path.to_owned(), source };
+    let damaged = |reason: object::Error| LibraryError::CutShort { path: path.to_owned(), reason: reason.to_string() };
+    let data = ReadCache::new(File::open(path).map_err(unreadable)?);
+    let file: ElfFile64<'_, object::Endianness, _> = ElfFile64::parse(&data).map_err(damaged)?;
+    let endian = file.endian();
+    let table = file.elf_section_table().dynamic_table(endian, &data).map_err(damaged)?;
+    let entries = table.dynamics().iter().filter(|entry| entry.tag(endian) == format::DT_NEEDED);
+    let name = |entry: &format::Dyn64<_>| entry.string(endian, *table.strings());
+    entries.map(|entry| Ok(String::from_utf8_lossy(name(entry).map_err(damaged)?).into_owned())).collect()
 }
 
 /// `1.32.0` → (1, 32, 0).
