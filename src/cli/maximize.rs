@@ -61,7 +61,7 @@ pub struct Maximize {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     diversity: u8,
 
-    /// How strongly these are driven apart
+    /// How strongly these are driven apart: the share of the unit's value that it costs to be all alike
     #[arg(long, value_name = "W", default_value_t = DIVERSITY)]
     diversity_weight: f32,
 
@@ -115,7 +115,7 @@ pub struct Maximize {
 }
 
 /// How strongly several pictures of one unit are driven apart, where nothing else is said.
-const DIVERSITY: f32 = 1.0;
+const DIVERSITY: f32 = 0.5;
 
 /// What is climbed.
 struct Climb {

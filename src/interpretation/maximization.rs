@@ -65,7 +65,8 @@ pub struct Parameters {
     pub transforms: bool,
     /// Whether the colours are correlated as in photographs (never naively).
     pub decorrelate: bool,
-    /// How strongly pictures of one unit are driven apart; 0 for pictures that have nothing to do with each other.
+    /// How strongly pictures of one unit are driven apart: the share of their value that it costs them to be all alike; 0 for
+    /// pictures that have nothing to do with each other.
     pub diversity: f32,
 }
 

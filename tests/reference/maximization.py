@@ -47,6 +47,12 @@ def diversity(maps):
     return pairs.sum() - pairs.diagonal().sum()
 
 
+def diverse(maps):
+    """Lucent's `channel - weight * diversity`, the weight in units of the value, with no gradient of its own."""
+    values = maps[:, 3].mean((1, 2))
+    return values.sum() - 0.5 * values.abs().mean().detach() / (len(maps) - 1) * diversity(maps)
+
+
 # Lucent's _extract_act_pos and cosine.
 DIRECTION = sine((12,), 1.0, 0.9, 0.3).reshape(1, -1, 1, 1)
 OBJECTIVES = {
@@ -55,7 +61,7 @@ OBJECTIVES = {
     "class": (1, lambda maps: logits(maps)[:, 2].sum()),
     "direction": (1, lambda maps: F.cosine_similarity(DIRECTION, maps).mean()),
     "dream": (1, lambda maps: (maps**2).mean()),
-    "diversity": (2, lambda maps: maps[:, 3].mean((1, 2)).sum() - 0.5 * diversity(maps)),
+    "diversity": (2, diverse),
 }
 
 for name, (batch, objective) in OBJECTIVES.items():

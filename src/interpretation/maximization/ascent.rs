@@ -16,9 +16,6 @@ use crate::autodiff::Policy;
 use crate::engine::Cancel;
 use crate::network::{At, LayerGradients, Network, NetworkError, Place};
 
-/// Steps at the start at which ReLUs that let nothing through pass what would wake them, as in Lucid.
-const REDIRECTED: usize = 16;
-
 /// Adam's rate, Lucid's and Lucent's.
 const RATE: f32 = 0.05;
 
@@ -202,15 +199,20 @@ impl Ascent {
             seed.assign(&objective.gradient(maps));
         }
         if apart {
-            seed.scaled_add(-self.parameters.diversity, &diversity::similarity(&maps).1);
+            // In units of what is climbed: pictures that are all alike cost `diversity` times their value.
+            let values = self.values_of(&maps);
+            let value = values.iter().map(|value| value.abs()).sum::<f32>() / values.len() as f32;
+            let weight = self.parameters.diversity * value / (values.len() - 1) as f32;
+            seed.scaled_add(-weight, &diversity::similarity(&maps).1);
         }
         let answer = self.pull_back(network, x, &seed, Policy::Gradient, cancel)?;
         let values = self.values_of(&answer.maps);
         let mut gradient = answer.gradients.into_iter().next().unwrap_or_default();
         let blocked = |row: &ArrayView3<'_, f32>| row.iter().all(|slope| *slope == 0.0);
-        let wakes = self.parameters.regularization == Regularization::Lucid && self.done() < REDIRECTED;
+        // A step along nothing is lost: where nothing gets through, ReLUs pass what would wake them. (Lucid does so at the
+        // first 16 steps, which do not wake every unit.)
+        let wakes = self.parameters.regularization == Regularization::Lucid;
         if wakes && gradient.outer_iter().any(|row| blocked(&row)) {
-            // Where anything gets through the gradient stays what it is.
             let redirected = self.pull_back(network, x, &seed, Policy::Redirected, cancel)?;
             let redirected = redirected.gradients.into_iter().next().unwrap_or_default();
             for (mut row, redirected) in gradient.outer_iter_mut().zip(redirected.outer_iter()) {
