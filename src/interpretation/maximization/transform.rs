@@ -2,13 +2,12 @@
 //! that survives (Lucid's and Lucent's standard transforms).
 //!
 //! Their pad, jitter, scale, rotate, jitter and upsample are one affine map here and are sampled once, bilinearly: five
-//! resamplings blur and cost more. Owns that map and its adjoint. Must not know about networks.
+//! resamplings blur and cost more. Beside the picture lies its mirror image, where theirs is grey (Lucent's, after turns and
+//! shifts, black): an edge excites units of early layers so much that their pictures grow a frame. Owns that map and its
+//! adjoint. Must not know about networks.
 
 use ndarray::Array4;
 use rand::Rng;
-
-/// Beside the picture: grey, as in Lucid. (Lucent pads with grey, but turns and shifts black in.)
-const BESIDE: f32 = 0.5;
 
 /// Shifts of the picture before scaling and turning, pixels: from −`JITTER` to `JITTER` − 1, as Lucent's `jitter(8)`,
 /// centred.
@@ -76,8 +75,7 @@ impl Transform {
     }
 }
 
-/// The at most four pixels of a plane (row-major index) that make one pixel of the input, and how much each weighs; those
-/// beside the picture weigh nothing.
+/// The four pixels of a plane (row-major index) that make one pixel of the input, and how much each weighs.
 type Taps = [(usize, f32); 4];
 
 /// The taps of every pixel of the input, row by row.
@@ -90,18 +88,21 @@ fn taps(transform: &Transform, picture: [usize; 2], input: [usize; 2]) -> Vec<Ta
             let mut weight = 1.0;
             let mut index = 0;
             for axis in 0..2 {
-                let at = low[axis] + steps[axis] as f32;
-                if !(0.0..picture[axis] as f32).contains(&at) {
-                    return (0, 0.0);
-                }
                 weight *= if steps[axis] == 0 { 1.0 - high[axis] } else { high[axis] };
-                index = index * picture[axis] + at as usize;
+                index = index * picture[axis] + mirrored(low[axis] as i64 + steps[axis] as i64, picture[axis]);
             }
             (index, weight)
         };
         [[0, 0], [0, 1], [1, 0], [1, 1]].map(tap)
     };
     (0..input[0] * input[1]).map(pixel).collect()
+}
+
+/// The pixel that lies at a place of a row of `side` pixels with its mirror images on both sides.
+fn mirrored(at: i64, side: usize) -> usize {
+    let side = side.max(1) as i64;
+    let at = at.rem_euclid(2 * side);
+    at.min(2 * side - 1 - at) as usize
 }
 
 /// The input `[batch, channels, height, width]` that pictures of colours make, each by its own transform.
@@ -113,8 +114,8 @@ pub(super) fn apply(pictures: &Array4<f32>, transforms: &[Transform], input: [us
         for (mut shown, plane) in shown.outer_iter_mut().zip(picture.outer_iter()) {
             let plane = plane.as_standard_layout();
             let Some(plane) = plane.as_slice() else { continue };
-            let colour = |taps: &Taps| taps.iter().map(|(at, weight)| weight * (plane[*at] - BESIDE)).sum::<f32>();
-            shown.iter_mut().zip(&taps).for_each(|(shown, taps)| *shown = BESIDE + colour(taps));
+            let colour = |taps: &Taps| taps.iter().map(|(at, weight)| weight * plane[*at]).sum();
+            shown.iter_mut().zip(&taps).for_each(|(shown, taps)| *shown = colour(taps));
         }
     }
     shown
@@ -152,17 +153,18 @@ mod tests {
     }
 
     #[test]
-    fn whole_shifts_move_pixels_and_bring_grey_in() {
+    fn whole_shifts_move_pixels_and_bring_the_mirror_image_in() {
         let pictures: Array4<f32> = sine((1, 1, 4, 4), [0.4, 0.9, 0.3]);
         let shifted = Transform::of([4, 4], [4, 4], 1.0, 0.0, [1.0, 0.0], [0.0, -2.0]);
         let shown = apply(&pictures, &[shifted], [4, 4]);
-        for row in 0..4 {
-            for column in 0..4 {
-                let inside = row >= 1 && column < 2;
-                let expected = if inside { pictures[[0, 0, row - 1, column + 2]] } else { BESIDE };
+        for (row, from_row) in [0, 0, 1, 2].into_iter().enumerate() {
+            for (column, from_column) in [2, 3, 3, 2].into_iter().enumerate() {
+                let expected = pictures[[0, 0, from_row, from_column]];
                 approx::assert_abs_diff_eq!(shown[[0, 0, row, column]], expected, epsilon = 1e-5);
             }
         }
+        let places: Vec<usize> = (-5..7).map(|at| mirrored(at, 3)).collect();
+        assert_eq!(places, [1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
     }
 
     #[test]
@@ -183,7 +185,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let small = Array4::from_elem((1, 1, 4, 4), 1.0f32);
         let shown = apply(&small, &[Transform::plain([4, 4], [8, 8])], [8, 8]);
-        assert!(shown.iter().all(|colour| *colour > 0.6), "no more than the outermost half pixel is mixed with grey");
+        assert!(shown.iter().all(|colour| (*colour - 1.0).abs() < 1e-6));
         let corners: Vec<[f32; 2]> =
             (0..40).map(|_| Transform::random([64, 64], [8, 8], &mut rng).source(4, 4)).collect();
         let spread = |axis: usize| corners.iter().map(|corner| corner[axis]).fold(f32::MIN, f32::max);
@@ -198,8 +200,8 @@ mod tests {
             let transforms = [0, 1].map(|_| Transform::random(picture, input, &mut rng));
             let pictures: Array4<f32> = sine((2, 3, picture[0], picture[1]), [1.0, 1.3, 0.2]);
             let gradients: Array4<f32> = sine((2, 3, input[0], input[1]), [1.0, 0.7, 0.5]);
-            let there = (&(apply(&pictures, &transforms, input) - BESIDE) * &gradients).sum();
-            let back = (&(&pictures - BESIDE) * &adjoint(&gradients, &transforms, picture)).sum();
+            let there = (&apply(&pictures, &transforms, input) * &gradients).sum();
+            let back = (&pictures * &adjoint(&gradients, &transforms, picture)).sum();
             approx::assert_relative_eq!(there, back, max_relative = 1e-4, epsilon = 1e-4);
         }
     }
