@@ -125,7 +125,7 @@ pub struct Global {
 impl Global {
     /// Where to look for ONNX Runtime.
     pub fn search(&self) -> Search {
-        let cuda = matches!(self.device, DeviceChoice::Cuda { .. });
+        let cuda = engine::wants_cuda(self.device);
         Search { explicit: self.onnxruntime.clone(), offline: self.offline, cuda }
     }
 

@@ -100,8 +100,8 @@ pub enum OpenError {
     Library(#[from] LibraryError),
     /// The device asked for cannot be used.
     #[error(
-        "{device} cannot be used with {}: {reason}\nUse --device cpu, or install a library for this device (for CUDA: \
-         python3 -m pip install onnxruntime-gpu) and name it with --onnxruntime FILE",
+        "{device} cannot be used with {}: {reason}\nUse --device cpu, or install what is missing (for CUDA: \
+         python3 -m pip install \"onnxruntime-gpu[cuda,cudnn]\", and NVIDIA's driver)",
         library.display()
     )]
     Device {
@@ -130,6 +130,15 @@ pub fn open(
     memory::limit();
     let threads = threads.unwrap_or_else(cores).max(1);
     Ok(Arc::new(ort::OrtEngine::new(&library, *device, threads)?))
+}
+
+/// Whether a library that runs on CUDA is to be preferred for a device.
+pub fn wants_cuda(device: DeviceChoice) -> bool {
+    match device {
+        DeviceChoice::Cuda { .. } => true,
+        DeviceChoice::Auto => cuda::has_driver(),
+        DeviceChoice::Cpu => false,
+    }
 }
 
 /// The execution providers in a library that lensor can use, such as `CPU` and `CUDA`. Loads the library.

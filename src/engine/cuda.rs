@@ -64,6 +64,20 @@ fn needed(path: &Path) -> Vec<String> {
     })
 }
 
+/// Whether NVIDIA's driver runs on this machine.
+pub(super) fn has_driver() -> bool {
+    Path::new("/proc/driver/nvidia/version").exists()
+}
+
+/// Why CUDA cannot be used, without where in its source ONNX Runtime says so.
+pub(super) fn in_words(reason: &str) -> String {
+    let plain = reason.rsplit_once(" with error: ").map_or(reason, |(_, plain)| plain);
+    match plain.starts_with("libcuda.so") {
+        true => format!("NVIDIA's driver is not installed on this machine ({plain})"),
+        false => plain.to_owned(),
+    }
+}
+
 /// A GPU, as NVIDIA's driver tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Gpu {
@@ -124,6 +138,19 @@ mod tests {
         assert_eq!(which(Some("GPU-ab,0"), 0), Some(Which::Uuid("GPU-ab".to_owned())));
         assert_eq!(which(Some("0,-1,1"), 2), None, "what comes after something invalid is hidden");
         assert_eq!(which(Some(""), 0), None);
+    }
+
+    #[test]
+    fn a_missing_driver_is_named_as_one() {
+        let missing =
+            |library| format!("a.cc:20 Get() FAIL : Failed to load library /x.so with error: {library}: no such file");
+        assert_eq!(in_words(&missing("libcudnn.so.9")), "libcudnn.so.9: no such file");
+        let driver = in_words(&missing("libcuda.so.1"));
+        assert_eq!(driver, "NVIDIA's driver is not installed on this machine (libcuda.so.1: no such file)");
+        assert_eq!(
+            in_words("CUDA failure 100: no CUDA-capable device is detected"),
+            "CUDA failure 100: no CUDA-capable device is detected"
+        );
     }
 
     #[test]

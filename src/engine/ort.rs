@@ -81,7 +81,12 @@ impl OrtEngine {
             DeviceChoice::Cpu => return Ok(engine),
             DeviceChoice::Cuda { index, tf32 } => (index, tf32),
             DeviceChoice::Auto if CUDA::is_available().unwrap_or(false) => (0, false),
-            DeviceChoice::Auto => return Ok(engine),
+            DeviceChoice::Auto => {
+                let unused =
+                    "NVIDIA's driver is here, but this ONNX Runtime runs on the CPU: onnxruntime-gpu would use the GPU";
+                engine.notice = cuda::has_driver().then(|| unused.to_owned());
+                return Ok(engine);
+            }
         };
         for path in cuda::libraries(&engine.library.path) {
             if let Err(error) = ort::util::preload_dylib(&path) {
@@ -93,6 +98,7 @@ impl OrtEngine {
         engine.device = format!("CUDA {index}{name}{}", if tf32 { ", TensorFloat-32" } else { "" });
         if let Err(error) = engine.load(TRIAL, None, Effort::Light) {
             let EngineError::Load { reason } = error else { return Err(OpenError::Engine(error)) };
+            let reason = cuda::in_words(&reason);
             if choice != DeviceChoice::Auto {
                 let library = engine.library.path;
                 return Err(OpenError::Device { device: choice, library, reason });
