@@ -6,8 +6,11 @@ use ndarray::{Array, Dimension, ShapeBuilder};
 
 use crate::engine::library::Search;
 use crate::engine::{self, Engine};
+use crate::model::settings::Overrides;
+use crate::model::source::Opened;
+use crate::network::Network;
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{DataType, Dim};
+use crate::onnx::{DataType, Dim, Model};
 
 const CONV: [(&str, Attr); 2] = [("pads", Attr::Ints(&[1, 1, 1, 1])), ("kernel_shape", Attr::Ints(&[3, 3]))];
 const POOL: [(&str, Attr); 2] = [("kernel_shape", Attr::Ints(&[2, 2])), ("strides", Attr::Ints(&[2, 2]))];
@@ -18,6 +21,12 @@ pub(crate) fn engine() -> Arc<dyn Engine> {
     static ENGINE: OnceLock<Arc<dyn Engine>> = OnceLock::new();
     let open = || engine::open(&Search::default(), &Default::default(), Some(1), &mut |_, _| {}).unwrap();
     ENGINE.get_or_init(open).clone()
+}
+
+/// A network of a file's bytes, on that runtime.
+pub(crate) fn network(bytes: Vec<u8>) -> Network {
+    let opened = Opened { name: "t".to_owned(), model: Model::from_bytes(bytes, None).unwrap(), card: None };
+    Network::load(opened, engine(), &Overrides::default()).unwrap()
 }
 
 /// `amplitude · sin(frequency · i + phase)` over the row-major index, computed in f64.

@@ -3,21 +3,14 @@
 use ndarray::{Array, ArrayView, Axis, Dimension};
 
 use super::*;
-use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
+use crate::fixtures::{engine, network, sine, tiny_a, tiny_b, with_input};
 use crate::model::bundled::PICTURES;
 use crate::model::layers::Layer;
 use crate::model::settings::Overrides;
-use crate::model::source::{Opened, Source};
-use crate::onnx::Model;
+use crate::model::source::Source;
 use golden::Figures;
 
 mod golden;
-
-fn network(model: Vec<u8>) -> Network {
-    let model = Model::from_bytes(model, None).unwrap();
-    let opened = Opened { name: "tiny".to_owned(), model, card: None };
-    Network::load(opened, engine(), &Overrides::default()).unwrap()
-}
 
 fn picture() -> Array3<f32> {
     sine((3, 16, 16), [1.0, 0.37, 0.2])

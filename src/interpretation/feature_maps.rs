@@ -223,10 +223,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::fixtures::{engine, sine, tiny_a};
-    use crate::model::settings::Overrides;
-    use crate::model::source::Opened;
-    use crate::onnx::Model;
+    use crate::fixtures::{network, sine, tiny_a};
 
     fn maps() -> FeatureMaps {
         FeatureMaps::new(array![
@@ -249,9 +246,7 @@ mod tests {
 
     #[test]
     fn before_its_activation_a_layer_has_what_is_cut_off_after_it() {
-        let model = Model::from_bytes(tiny_a(), None).unwrap();
-        let opened = Opened { name: "tiny".to_owned(), model, card: None };
-        let mut network = Network::load(opened, engine(), &Overrides::default()).unwrap();
+        let mut network = network(tiny_a());
         let x = sine((3, 16, 16), [1.0, 0.37, 0.2]);
         let mut maps = |layer, side| of(&mut network, &x, layer, side, &Cancel::new()).unwrap();
         let (before, after) = (maps(2, Side::Before), maps(2, Side::After));

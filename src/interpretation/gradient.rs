@@ -51,19 +51,11 @@ fn seed(shape: [usize; 3], channel: usize, position: Option<(usize, usize)>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{engine, sine, tiny_a};
-    use crate::model::settings::Overrides;
-    use crate::model::source::Opened;
-    use crate::onnx::Model;
-
-    fn network() -> Network {
-        let model = Model::from_bytes(tiny_a(), None).unwrap();
-        Network::load(Opened { name: "tiny".to_owned(), model, card: None }, engine(), &Overrides::default()).unwrap()
-    }
+    use crate::fixtures::{network, sine, tiny_a};
 
     #[test]
     fn the_gradient_of_a_sum_is_that_of_all_its_positions() {
-        let (mut network, x, cancel) = (network(), sine((3, 16, 16), [1.0, 0.37, 0.2]), Cancel::new());
+        let (mut network, x, cancel) = (network(tiny_a()), sine((3, 16, 16), [1.0, 0.37, 0.2]), Cancel::new());
         let unit = Unit { layer: 2, channel: 5 };
         let sources = network.sources(2);
         assert_eq!(sources, [0, 1]);
@@ -81,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_an_error() {
-        let (mut network, x) = (network(), sine((3, 16, 16), [1.0, 0.37, 0.2]));
+        let (mut network, x) = (network(tiny_a()), sine((3, 16, 16), [1.0, 0.37, 0.2]));
         for (channel, position) in [(12, None), (5, Some((8, 0)))] {
             let unit = Unit { layer: 2, channel };
             assert!(of(&mut network, &x, unit, position, At::Input, &Cancel::new()).is_err());

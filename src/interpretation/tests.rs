@@ -8,12 +8,9 @@ use ndarray_npy::NpzReader;
 use super::feature_maps::{self, Side};
 use super::{filters, gradient};
 use crate::engine::Cancel;
-use crate::fixtures::{engine, sine, tiny_a, with_input};
-use crate::model::settings::Overrides;
-use crate::model::source::Opened;
+use crate::fixtures::{network, sine, tiny_a, with_input};
 use crate::model::unit::Unit;
-use crate::network::{At, Network};
-use crate::onnx::Model;
+use crate::network::At;
 use crate::onnx::build::Attr;
 
 /// Index of the second convolution among the layers.
@@ -22,11 +19,6 @@ const SECOND: usize = 2;
 fn hooks(name: &str) -> ArrayD<f32> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/inside.npz");
     NpzReader::new(File::open(path).unwrap()).unwrap().by_name(name).unwrap()
-}
-
-fn open(bytes: Vec<u8>) -> Network {
-    let opened = Opened { name: "t".to_owned(), model: Model::from_bytes(bytes, None).unwrap(), card: None };
-    Network::load(opened, engine(), &Overrides::default()).unwrap()
 }
 
 fn same(name: &str, ours: ArrayD<f32>) {
@@ -39,7 +31,7 @@ fn same(name: &str, ours: ArrayD<f32>) {
 
 #[test]
 fn feature_maps_are_those_of_forward_hooks() {
-    let (mut network, x) = (open(tiny_a()), sine((3, 16, 16), [1.0, 0.37, 0.2]));
+    let (mut network, x) = (network(tiny_a()), sine((3, 16, 16), [1.0, 0.37, 0.2]));
     for (name, side) in [("before", Side::Before), ("after", Side::After)] {
         same(name, feature_maps::of(&mut network, &x, SECOND, side, &Cancel::new()).unwrap().maps.into_dyn());
     }
@@ -47,7 +39,7 @@ fn feature_maps_are_those_of_forward_hooks() {
 
 #[test]
 fn gradients_of_a_unit_are_those_of_backward_hooks() {
-    let (mut network, x) = (open(tiny_a()), sine((3, 16, 16), [1.0, 0.37, 0.2]));
+    let (mut network, x) = (network(tiny_a()), sine((3, 16, 16), [1.0, 0.37, 0.2]));
     for (of, position) in [("sum", None), ("place", Some((3, 4)))] {
         let mut ask = |at: At<'_>| {
             let unit = Unit { layer: SECOND, channel: 5 };
@@ -79,7 +71,7 @@ fn folded_weights_are_those_that_pytorch_fuses() {
     b.named_node("GlobalAveragePool", &["relu"], &["gap"], &[]);
     b.named_node("Flatten", &["gap"], &["y"], &[]);
     b.output("y");
-    let filters = filters::of(&open(b.into_model(17)), 0).unwrap();
+    let filters = filters::of(&network(b.into_model(17)), 0).unwrap();
     same("fused/weight", filters.weights.clone().into_dyn());
     same("fused/bias", filters.bias.clone().into_dyn());
     // The lecture's picture of a deep filter.

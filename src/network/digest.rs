@@ -135,19 +135,12 @@ mod tests {
 
     use super::super::Peak;
     use super::*;
-    use crate::fixtures::{engine, sine, tiny_a};
+    use crate::fixtures::{engine, network, sine, tiny_a};
     use crate::interpretation::feature_maps::FeatureMaps;
-    use crate::model::settings::Overrides;
-    use crate::model::source::Opened;
-
-    fn network() -> Network {
-        let model = Model::from_bytes(tiny_a(), None).unwrap();
-        Network::load(Opened { name: "tiny".to_owned(), model, card: None }, engine(), &Overrides::default()).unwrap()
-    }
 
     #[test]
     fn a_digest_says_what_the_maps_say() {
-        let mut network = network();
+        let mut network = network(tiny_a());
         let x = sine((3, 3, 16, 16), [1.0, 0.37, 0.2]);
         let scores = network.digest(&*engine()).unwrap().run(&x, &Cancel::new()).unwrap();
         let forward = network.forward(&x, &[0, 1, 2], &Cancel::new()).unwrap();
@@ -172,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_picture_has_the_same_scores_in_any_company() {
-        let network = network();
+        let network = network(tiny_a());
         let x = sine((5, 3, 16, 16), [1.0, 0.37, 0.2]);
         let mut digest = network.digest(&*engine()).unwrap();
         let together = digest.run(&x, &Cancel::new()).unwrap();

@@ -5,20 +5,12 @@ use std::path::Path;
 use image::{Rgb, RgbImage};
 
 use super::*;
-use crate::fixtures::{engine, tiny_a};
+use crate::fixtures::{engine, network, tiny_a};
 use crate::index::merge::merge;
 use crate::index::shard::Shard;
 use crate::interpretation::feature_maps::FeatureMaps;
 use crate::interpretation::prototypes::By;
 use crate::model::picture::Picture;
-use crate::model::settings::Overrides;
-use crate::model::source::Opened;
-use crate::onnx::Model;
-
-fn network() -> Network {
-    let model = Model::from_bytes(tiny_a(), None).unwrap();
-    Network::load(Opened { name: "tiny".to_owned(), model, card: None }, engine(), &Overrides::default()).unwrap()
-}
 
 /// Pictures with something in them; the first ones are flat, so that maps have several peaks.
 fn picture(at: u32) -> RgbImage {
@@ -42,7 +34,7 @@ fn add(folder: &Path, at: u32) {
 }
 
 fn indexed(folder: &Path, file: &Path, shard: Shard, workers: usize, cancel: &Cancel) -> (Store, Summary) {
-    let network = network();
+    let network = network(tiny_a());
     let about = about(&network, [3; 32], folder, shard, 4).unwrap();
     let mut store = Store::open_or_create(file, &about).unwrap();
     let mut runners = Runners::new(&network, engine(), workers).unwrap();
@@ -114,7 +106,7 @@ fn stopped_at_any_picture_and_gone_on_with_it_is_the_same() {
     let expected = content(&whole(pictures.path()));
     for stop_at in [0, 1, 2, 5, 9] {
         let file = files.path().join(format!("{stop_at}.sqlite"));
-        let (network, cancel) = (network(), Cancel::new());
+        let (network, cancel) = (network(tiny_a()), Cancel::new());
         let about = about(&network, [3; 32], pictures.path(), Shard::default(), 4).unwrap();
         let mut store = Store::open_or_create(&file, &about).unwrap();
         let mut runners = Runners::new(&network, engine(), 2).unwrap();
@@ -156,7 +148,7 @@ fn broken_pictures_are_listed_and_passed_over() {
 fn rankings_are_those_of_the_feature_maps() {
     let pictures = folder(0..12);
     let store = whole(pictures.path());
-    let mut network = network();
+    let mut network = network(tiny_a());
     let mut all = Vec::new();
     for at in 0..12u32 {
         let deeper = if at.is_multiple_of(2) { "deeper" } else { "" };

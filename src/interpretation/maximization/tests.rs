@@ -4,20 +4,12 @@ use ndarray::{Array4, Array5, Axis, arr2, s};
 
 use super::fourier::Fourier;
 use super::*;
-use crate::fixtures::{engine, sine, tiny_a, with_input};
-use crate::model::settings::Overrides;
-use crate::model::source::Opened;
+use crate::fixtures::{network, sine, tiny_a, with_input};
 use crate::model::unit::Unit;
-use crate::onnx::Model;
 use crate::onnx::build::Attr;
 
 /// Layer `conv2` of network A.
 const LAYER: usize = 2;
-
-fn open(bytes: Vec<u8>) -> Network {
-    let opened = Opened { name: "tiny".to_owned(), model: Model::from_bytes(bytes, None).unwrap(), card: None };
-    Network::load(opened, engine(), &Overrides::default()).unwrap()
-}
 
 fn climbed(
     network: &mut Network,
@@ -79,7 +71,7 @@ fn colours_are_correlated_as_lucents() {
 /// Twenty steps of PyTorch's Adam without transforms.
 #[test]
 fn the_ascent_is_pytorchs() {
-    let mut network = open(tiny_a());
+    let mut network = network(tiny_a());
     let unit = |channel| Unit { layer: LAYER, channel };
     let direction = sine(12, [1.0, 0.9, 0.3]).to_vec();
     let cases = [
@@ -134,7 +126,7 @@ fn sleeper() -> Vec<u8> {
 
 #[test]
 fn a_unit_that_sleeps_is_woken_and_a_naive_ascent_leaves_it_asleep() {
-    let mut network = open(sleeper());
+    let mut network = network(sleeper());
     let objectives = [Objective::Channel(Unit { layer: 0, channel: 0 })];
     let mut last = |regularization| {
         let parameters = Parameters { regularization, steps: 100, ..Parameters::default() };
@@ -149,7 +141,7 @@ fn a_unit_that_sleeps_is_woken_and_a_naive_ascent_leaves_it_asleep() {
 
 #[test]
 fn a_picture_is_the_same_whichever_others_are_made_with_it() {
-    let mut network = open(tiny_a());
+    let mut network = network(tiny_a());
     let channel = |channel| Objective::Channel(Unit { layer: LAYER, channel });
     let mut pictures = |objectives: &[Objective], diversity| {
         let parameters = Parameters { steps: 5, size: Some(12), seed: 4, diversity, ..Parameters::default() };
@@ -168,7 +160,7 @@ fn a_picture_is_the_same_whichever_others_are_made_with_it() {
 
 #[test]
 fn every_step_is_watched_and_a_cancel_keeps_what_is_done() {
-    let mut network = open(tiny_a());
+    let mut network = network(tiny_a());
     let cancel = Cancel::new();
     let mut seen = Vec::new();
     let parameters = Parameters { regularization: Regularization::None, steps: 50, ..Parameters::default() };
@@ -188,7 +180,7 @@ fn every_step_is_watched_and_a_cancel_keeps_what_is_done() {
 
 #[test]
 fn what_cannot_be_climbed_is_said() {
-    let mut network = open(tiny_a());
+    let mut network = network(tiny_a());
     let channel = |channel| Objective::Channel(Unit { layer: LAYER, channel });
     let mut said = |objectives: &[Objective], parameters: Parameters| {
         climbed(&mut network, objectives, &parameters).err().unwrap().to_string()
