@@ -24,6 +24,7 @@ use backward::Backward;
 pub use backward::without_rule;
 pub use policy::Policy;
 pub use pullback::{Pullback, PullbackModel, pull_back};
+pub(crate) use rules::resampling::matrices as resizing;
 
 /// What a run of the model showed about one tensor.
 #[derive(Clone, Debug)]

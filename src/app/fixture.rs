@@ -132,6 +132,7 @@ fn filters(layer: usize) -> Filters {
         dilations: [1, 1],
         pads: [1, 1],
         input: "x".to_owned(),
+        transposed: false,
         output: "conv".to_owned(),
         colours: (layer == 0).then_some([0, 1, 2]),
     }

@@ -19,7 +19,7 @@ pub(super) mod pointwise;
 mod pooling;
 mod quantization;
 mod reduction;
-mod resampling;
+pub(super) mod resampling;
 mod selection;
 mod sequence;
 mod shape;

@@ -20,6 +20,7 @@ use crate::onnx::OnnxError;
 mod branches;
 mod contributions;
 mod flow;
+mod norm;
 mod passage;
 mod place;
 mod ranking;
@@ -86,10 +87,24 @@ pub enum Reach {
         /// Rows and columns from one weight to the next.
         dilations: [usize; 2],
     },
+    /// Each value that enters is spread over them (a transposed convolution).
+    Spreading {
+        /// Rows and columns from where one value is spread to where the next is.
+        strides: [usize; 2],
+        /// Rows and columns from one weight to the next.
+        dilations: [usize; 2],
+    },
     /// One weight for the mean over space.
     Mean,
     /// A weight for each position, met once.
     Whole,
+}
+
+impl Reach {
+    /// Whether a map comes of it, and not a single value.
+    pub fn is_spatial(self) -> bool {
+        matches!(self, Self::Sliding { .. } | Self::Spreading { .. })
+    }
 }
 
 /// A channel that enters a branch.
@@ -247,7 +262,8 @@ pub(crate) fn made_up(
     };
     let value = maps.sum_axis(Axis(0)) + 0.25;
     let inputs = maps.mapv(f32::abs);
-    let of = BranchContributions { inputs, maps, spread: false, origins: Vec::new() };
+    let totals = maps.outer_iter().map(|map| map.sum()).collect();
+    let of = BranchContributions { inputs, maps, totals, spread: false, origins: Vec::new() };
     let circuit = Circuit {
         asked: place.clone(),
         of: place,

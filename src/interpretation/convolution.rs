@@ -28,29 +28,55 @@ impl Product {
 }
 
 impl Filters {
-    /// Row and column of the input under the first weight at a position of the feature map; negative in the padding.
+    /// First row and column of the input that make a position of the feature map; negative in the padding.
     pub fn corner(&self, (row, column): (usize, usize)) -> (isize, isize) {
-        let along = |axis: usize, at: usize| (at * self.strides[axis]) as isize - self.pads[axis] as isize;
-        (along(0, row), along(1, column))
+        let (height, width) = self.span();
+        let along = |axis: usize, at: usize, span: usize| match self.transposed {
+            false => (at * self.strides[axis]) as isize - self.pads[axis] as isize,
+            true => {
+                let first = (at + self.pads[axis]) as isize - (span as isize - 1);
+                first.div_euclid(self.strides[axis] as isize)
+                    + isize::from(first.rem_euclid(self.strides[axis] as isize) > 0)
+            }
+        };
+        (along(0, row, height), along(1, column, width))
     }
 
-    /// Rows and columns of the input that a filter reaches over.
+    /// Rows and columns of the input that make a position, at most.
     pub fn reach(&self) -> (usize, usize) {
+        let (height, width) = self.span();
+        match self.transposed {
+            false => (height, width),
+            true => (height.div_ceil(self.strides[0]), width.div_ceil(self.strides[1])),
+        }
+    }
+
+    /// Rows and columns that a filter reaches over.
+    fn span(&self) -> (usize, usize) {
         let (_, _, height, width) = self.weights.dim();
         let along = |axis: usize, weights: usize| weights.saturating_sub(1) * self.dilations[axis] + 1;
         (along(0, height), along(1, width))
+    }
+
+    /// The row (or column) of the input that meets a weight at a position; `None` where none does.
+    fn under(&self, axis: usize, at: usize, weight: usize) -> Option<usize> {
+        let offset = weight * self.dilations[axis];
+        match self.transposed {
+            false => (at * self.strides[axis] + offset).checked_sub(self.pads[axis]),
+            true => {
+                let spread = (at + self.pads[axis]).checked_sub(offset)?;
+                spread.is_multiple_of(self.strides[axis]).then_some(spread / self.strides[axis])
+            }
+        }
     }
 
     /// Takes apart what a filter makes of `input`, `[channels, height, width]`, at a position (row, column) of its
     /// feature map. Sums are taken in 64 bits.
     pub fn product(&self, input: ArrayView3<'_, f32>, filter: usize, position: (usize, usize)) -> Product {
         let kernel = self.filter(filter);
-        let (top, left) = self.corner(position);
-        let under =
-            |start: isize, offset: usize, dilation: usize| usize::try_from(start + (offset * dilation) as isize);
         let patch = Array3::from_shape_fn(kernel.dim(), |(channel, y, x)| {
-            let place = (under(top, y, self.dilations[0]), under(left, x, self.dilations[1]));
-            let (Ok(y), Ok(x)) = place else { return 0.0 };
+            let place = (self.under(0, position.0, y), self.under(1, position.1, x));
+            let (Some(y), Some(x)) = place else { return 0.0 };
             input.get([self.input_channel(filter, channel), y, x]).copied().unwrap_or(0.0)
         });
         let sum = |(kernel, patch): (_, _)| {
@@ -68,18 +94,10 @@ impl Filters {
 mod tests {
     use super::*;
     use crate::engine::Cancel;
-    use crate::fixtures::{engine, sine, tiny_a, with_input};
+    use crate::fixtures::{network, sine, tiny_a, with_input};
     use crate::interpretation::filters::{self, Folded};
-    use crate::model::settings::Overrides;
-    use crate::model::source::Opened;
     use crate::network::Network;
-    use crate::onnx::Model;
     use crate::onnx::build::Attr;
-
-    fn open(bytes: Vec<u8>) -> Network {
-        let opened = Opened { name: "t".to_owned(), model: Model::from_bytes(bytes, None).unwrap(), card: None };
-        Network::load(opened, engine(), &Overrides::default()).unwrap()
-    }
 
     /// Every value of a layer, computed by hand from the feature maps before it, against the runtime's.
     fn check(network: &mut Network, layer: usize, before: Option<usize>) {
@@ -98,9 +116,35 @@ mod tests {
 
     #[test]
     fn kernel_times_patch_is_what_the_runtime_computes() {
-        let mut network = open(tiny_a());
+        let mut network = network(tiny_a());
         check(&mut network, 0, None);
         check(&mut network, 2, Some(1));
+    }
+
+    #[test]
+    fn transposed_convolutions_are_taken_apart_too() {
+        let mut b = with_input([4, 5, 6]);
+        b.named_floats("up.weight", sine((4, 3, 3, 2), [0.4, 1.7, 0.3]).view());
+        b.named_floats("up.bias", sine(6, [0.2, 2.1, 0.5]).view());
+        let attributes = [
+            ("kernel_shape", Attr::Ints(&[3, 2])),
+            ("pads", Attr::Ints(&[1, 0, 0, 1])),
+            ("strides", Attr::Ints(&[2, 3])),
+            ("dilations", Attr::Ints(&[1, 2])),
+            ("output_padding", Attr::Ints(&[1, 0])),
+            ("group", Attr::Int(2)),
+        ];
+        b.named_node("ConvTranspose", &["x", "up.weight", "up.bias"], &["up"], &attributes);
+        b.named_node("Relu", &["up"], &["relu"], &[]);
+        b.named_node("GlobalAveragePool", &["relu"], &["pooled"], &[]);
+        b.named_node("Flatten", &["pooled"], &["y"], &[]);
+        b.output("y");
+        let mut network = network(b.into_model(17));
+        let filters = filters::of(&network, 0).unwrap();
+        assert_eq!((filters.weights.dim(), filters.transposed), ((6, 2, 3, 2), true));
+        // Rows 0 and 1 of the input are spread over row 1: by 2 · 1 + 0 − 1 and 2 · 0 + 2 − 1.
+        assert_eq!((filters.corner((1, 0)), filters.reach()), ((0, 0), (2, 1)));
+        check(&mut network, 0, None);
     }
 
     /// Groups, strides, dilations, uneven padding, and a normalisation with a negative γ before the activation.
@@ -132,7 +176,7 @@ mod tests {
         b.named_node("GlobalAveragePool", &["relu"], &["gap"], &[]);
         b.named_node("Flatten", &["gap"], &["y"], &[]);
         b.output("y");
-        let mut network = open(b.into_model(17));
+        let mut network = network(b.into_model(17));
         let filters = filters::of(&network, 0).unwrap();
         assert_eq!(filters.folded, Folded::Here(vec!["bn".to_owned(), "scaled".to_owned()]));
         assert_eq!([1, 2, 5].map(|filter| filters.input_channel(filter, 0)), [0, 1, 2]);
@@ -142,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_has_no_filters_says_so() {
-        let network = open(tiny_a());
+        let network = network(tiny_a());
         let error = filters::of(&network, 1).unwrap_err().to_string();
         assert!(error.contains("`maxpool` is a MaxPool 2×2"), "{error}");
     }

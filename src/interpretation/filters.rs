@@ -36,8 +36,10 @@ pub struct Filters {
     pub strides: [usize; 2],
     /// Rows and columns from one weight to the next.
     pub dilations: [usize; 2],
-    /// Zeros above and to the left of the input.
+    /// Zeros above and to the left of the input; of a transposed convolution, what is cut off there.
     pub pads: [usize; 2],
+    /// Whether the convolution is transposed: each value of the input is spread over the filter.
+    pub transposed: bool,
     /// The tensor that they are slid over.
     pub input: String,
     /// The tensor that they make, with all that is folded in.
@@ -106,8 +108,11 @@ fn read(graph: &Graph, layer: &Layer) -> Result<Filters, FiltersError> {
     let (input, name) = node.input(0).zip(node.input(1)).ok_or_else(missing)?;
     let weights = graph.weights(name)?;
     let shape = weights.shape().to_vec();
-    let mut weights: Array4<f32> =
-        weights.into_dimensionality().map_err(|_| FiltersError::Shape { layer: layer.name.clone(), shape })?;
+    let groups = node.attr_int("group").and_then(|groups| usize::try_from(groups).ok()).unwrap_or(1).max(1);
+    let transposed = node.op_type == "ConvTranspose";
+    let weights = weights.into_dimensionality().ok();
+    let weights = if transposed { weights.and_then(|weights| turned(weights, groups)) } else { weights };
+    let mut weights = weights.ok_or_else(|| FiltersError::Shape { layer: layer.name.clone(), shape })?;
     let count = weights.len_of(Axis(0));
     let mut bias = match node.input(2) {
         Some(name) => graph.weights(name)?.into_iter().collect(),
@@ -129,16 +134,32 @@ fn read(graph: &Graph, layer: &Layer) -> Result<Filters, FiltersError> {
         [0, 1].map(|axis| given.get(axis).and_then(|v| usize::try_from(*v).ok()).unwrap_or(otherwise))
     };
     Ok(Filters {
-        pads: pads(node, [weights.dim().2, weights.dim().3], pair("dilations", 1)),
+        pads: if transposed {
+            pair("pads", 0)
+        } else {
+            pads(node, [weights.dim().2, weights.dim().3], pair("dilations", 1))
+        },
         weights,
         bias,
         folded,
-        groups: node.attr_int("group").and_then(|groups| usize::try_from(groups).ok()).unwrap_or(1).max(1),
+        groups,
+        transposed,
         strides: pair("strides", 1),
         dilations: pair("dilations", 1),
         input: input.to_owned(),
         output: affine.output,
         colours: None,
+    })
+}
+
+/// The weights of a transposed convolution, `[inputs, filters of a group, height, width]`, by filter as those of others.
+fn turned(weights: Array4<f32>, groups: usize) -> Option<Array4<f32>> {
+    let (inputs, filters, height, width) = weights.dim();
+    let each = inputs / groups;
+    (each * groups == inputs).then(|| {
+        Array4::from_shape_fn((groups * filters, each, height, width), |(filter, input, y, x)| {
+            weights[[filter / filters.max(1) * each + input, filter % filters.max(1), y, x]]
+        })
     })
 }
 

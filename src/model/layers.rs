@@ -84,6 +84,9 @@ pub fn unknown(name: &str, layers: &[Layer]) -> UnknownLayer {
     UnknownLayer { name: name.to_owned(), close, count: layers.len() }
 }
 
+/// Operators whose weights are filters.
+pub(crate) const CONVOLUTIONS: [&str; 2] = ["Conv", "ConvTranspose"];
+
 /// Operators that only change the values of a feature map, one by one.
 const ACTIVATIONS: [&str; 15] = [
     "Relu",
@@ -119,7 +122,7 @@ pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) ->
         let moving = node.inputs.iter().filter(|name| from_picture.contains(name.as_str())).count();
         let as_made = Settled { tensor: node.output(), pre_activation: None };
         let (kind, settled) = match node.op_type.as_str() {
-            "Conv" => (Kind::Conv, settle(graph, node.output(), true)),
+            op if CONVOLUTIONS.contains(&op) => (Kind::Conv, settle(graph, node.output(), true)),
             "Add" | "Sum" if moving > 1 => (Kind::Block, settle(graph, node.output(), false)),
             "Concat" if moving > 1 && node.attr_int("axis") == Some(1) => (Kind::Concat, as_made),
             "MaxPool" | "AveragePool" => (Kind::Pool, as_made),

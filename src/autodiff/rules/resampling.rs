@@ -17,33 +17,49 @@ const LARGEST: usize = 1 << 25;
 pub(super) fn resize(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let x = node.input(0).ok_or_else(|| no_rule(node, "it has no input"))?;
     let (from, to) = (backward.observed(x)?, backward.observed(node.output())?);
-    let interpolation = Interpolation::of(node).map_err(|reason| no_rule(node, reason))?;
     let scales: Option<Vec<f32>> = match node.input(2) {
         Some(scales) => Some(backward.weights(node, scales)?.iter().copied().collect()),
         None => None,
     };
-    let axes: Vec<i64> = match node.attr_ints("axes") {
-        Some(axes) => axes.to_vec(),
-        None => (0..from.shape.len() as i64).collect(),
-    };
+    let matrices = matrices(node, &from.shape, &to.shape, scales.as_deref())?;
     let mut gradient = gradient.to_owned();
-    for (at, axis) in axes.iter().enumerate() {
-        let axis = if *axis < 0 { axis + from.shape.len() as i64 } else { *axis } as usize;
-        let (Some(&input), Some(&output)) = (from.shape.get(axis), to.shape.get(axis)) else {
-            return Err(no_rule(node, format!("its input has no axis {axis}")));
-        };
-        let scale = scales.as_ref().filter(|scales| !scales.is_empty()).map(|scales| scales.get(at).copied());
-        let scale = match scale {
-            Some(scale) => scale.ok_or_else(|| no_rule(node, "it lacks scales"))?,
-            None => output as f32 / input as f32,
-        };
-        if input != output || scale != 1.0 {
-            let matrix = matrix(node, input, output, |at, row| interpolation.weigh(at, scale, [input, output], row))?;
+    for (axis, matrix) in matrices.iter().enumerate() {
+        if let Some(matrix) = matrix {
             gradient = along(backward, &gradient, from.shape.len(), axis, matrix.view());
         }
     }
     backward.send(x, gradient);
     Ok(())
+}
+
+/// What Resize does along each axis, as a matrix `[output, input]`; `None` where it does nothing.
+pub(crate) fn matrices(
+    node: &Node,
+    from: &[usize],
+    to: &[usize],
+    scales: Option<&[f32]>,
+) -> Result<Vec<Option<Array2<f32>>>, AutodiffError> {
+    let interpolation = Interpolation::of(node).map_err(|reason| no_rule(node, reason))?;
+    let axes: Vec<i64> = match node.attr_ints("axes") {
+        Some(axes) => axes.to_vec(),
+        None => (0..from.len() as i64).collect(),
+    };
+    let mut matrices = vec![None; from.len()];
+    for (at, axis) in axes.iter().enumerate() {
+        let axis = if *axis < 0 { axis + from.len() as i64 } else { *axis } as usize;
+        let (Some(&input), Some(&output)) = (from.get(axis), to.get(axis)) else {
+            return Err(no_rule(node, format!("its input has no axis {axis}")));
+        };
+        let scale = match scales.filter(|scales| !scales.is_empty()) {
+            Some(scales) => scales.get(at).copied().ok_or_else(|| no_rule(node, "it lacks scales"))?,
+            None => output as f32 / input as f32,
+        };
+        if input != output || scale != 1.0 {
+            let fill = |at: usize, row: &mut [f32]| interpolation.weigh(at, scale, [input, output], row);
+            matrices[axis] = Some(matrix(node, input, output, fill)?);
+        }
+    }
+    Ok(matrices)
 }
 
 /// Pad in the modes `edge`, `reflect` and `wrap`: each element goes back to where it was copied from. `pads` has the

@@ -39,6 +39,7 @@ fn of_branch(shown: &Shown<'_>, index: usize) -> Value {
         "weights": folding(&branch.folded),
         "reach": match branch.reach {
             Reach::Sliding { .. } => "sliding",
+            Reach::Spreading { .. } => "spreading",
             Reach::Mean => "mean over space",
             Reach::Whole => "whole map",
         },

@@ -147,7 +147,10 @@ fn convolution(wiring: &Wiring<'_>, layer: &Layer, channel: usize) -> Result<(Br
         shortcut: false,
         bias: filters.bias.get(channel).copied().unwrap_or(0.0),
         neighbours,
-        reach: Reach::Sliding { strides: filters.strides, dilations: filters.dilations },
+        reach: match (filters.strides, filters.dilations) {
+            (strides, dilations) if filters.transposed => Reach::Spreading { strides, dilations },
+            (strides, dilations) => Reach::Sliding { strides, dilations },
+        },
         kernels,
         input: filters.input,
         folded: filters.folded,

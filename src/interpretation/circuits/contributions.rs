@@ -35,6 +35,8 @@ pub struct BranchContributions {
     /// `[neighbours, height, width]`: what each adds to the value at each position; for a linear layer, what each
     /// position of what enters adds to the only value.
     pub maps: Array3<f32>,
+    /// Σ over space of each map.
+    pub totals: Vec<f32>,
     /// Whether the maps are to be added up over space for the value.
     pub spread: bool,
     /// The same split by where it comes from, where sums lie on the way; what the origins bring adds up to the maps.
@@ -182,7 +184,8 @@ fn of_branch(
             });
         }
     }
-    Ok(BranchContributions { inputs, maps, spread: !matches!(branch.reach, Reach::Sliding { .. }), origins })
+    let totals = totals(&maps);
+    Ok(BranchContributions { inputs, maps, totals, spread: !branch.reach.is_spatial(), origins })
 }
 
 fn name(wiring: &Wiring<'_>, leaf: &Leaf) -> String {
@@ -212,9 +215,12 @@ impl<'a> Meeting<'a> {
             (Reach::Sliding { strides, dilations }, Some(node)) => {
                 window::pads(node, [rows, columns], strides, dilations, [height, width], [to.0, to.1])
             }
+            (Reach::Spreading { strides, dilations }, Some(node)) => {
+                window::pads_of_transposed(node, [rows, columns], strides, dilations, [height, width], [to.0, to.1])
+            }
             _ => [0, 0],
         };
-        let to = if matches!(branch.reach, Reach::Sliding { .. }) { to } else { (height, width) };
+        let to = if branch.reach.is_spatial() { to } else { (height, width) };
         Self { branch, pads, to }
     }
 
@@ -226,6 +232,9 @@ impl<'a> Meeting<'a> {
             match self.branch.reach {
                 Reach::Sliding { strides, dilations } => {
                     map.assign(&slide(entering, kernel, strides, dilations, self.pads, self.to));
+                }
+                Reach::Spreading { strides, dilations } => {
+                    map.assign(&spread(entering, kernel, strides, dilations, self.pads, self.to));
                 }
                 Reach::Mean => {
                     let weight = f64::from(kernel[[0, 0]]) / entering.len().max(1) as f64;
@@ -268,6 +277,30 @@ fn slide(
     sum.mapv(|sum| sum as f32)
 }
 
+/// One channel of a transposed convolution: every value adds the kernel, weighed by it, around its place.
+fn spread(
+    input: ArrayView2<'_, f32>,
+    kernel: ArrayView2<'_, f32>,
+    strides: [usize; 2],
+    dilations: [usize; 2],
+    pads: [usize; 2],
+    to: (usize, usize),
+) -> Array2<f32> {
+    let mut sum = Array2::<f64>::zeros(to);
+    for ((row, column), value) in input.indexed_iter().filter(|(_, value)| **value != 0.0) {
+        for ((tap_row, tap_column), weight) in kernel.indexed_iter() {
+            let place = |at: usize, tap: usize, axis: usize| {
+                (at * strides[axis] + tap * dilations[axis]).checked_sub(pads[axis])
+            };
+            let (Some(y), Some(x)) = (place(row, tap_row, 0), place(column, tap_column, 1)) else { continue };
+            if let Some(sum) = sum.get_mut((y, x)) {
+                *sum += f64::from(*value) * f64::from(*weight);
+            }
+        }
+    }
+    sum.mapv(|sum| sum as f32)
+}
+
 impl Contributions {
     /// Bytes they hold, about.
     pub fn bytes(&self) -> usize {
@@ -291,40 +324,48 @@ impl Contributions {
 
     /// What a neighbour adds to the value at a position; to the only value where there is one.
     pub fn at(&self, branch: usize, neighbour: usize, position: (usize, usize)) -> f32 {
-        let Some(of) = self.branches.get(branch) else { return 0.0 };
-        of.read(&of.maps, neighbour, position)
+        self.branches.get(branch).map_or(0.0, |of| of.own(neighbour, position))
     }
 
     /// What a neighbour adds to the values of all positions together.
     pub fn total(&self, branch: usize, neighbour: usize) -> f32 {
-        self.branches.get(branch).map_or(0.0, |of| total(&of.maps, neighbour))
+        self.branches.get(branch).and_then(|of| of.totals.get(neighbour)).copied().unwrap_or(0.0)
     }
 
     /// Σ of the magnitudes at a position, of which shares are taken.
     pub fn magnitude(&self, position: (usize, usize)) -> f32 {
         let of = |branch: &BranchContributions| -> f64 {
             let count = branch.maps.len_of(Axis(0));
-            (0..count).map(|neighbour| f64::from(branch.read(&branch.maps, neighbour, position).abs())).sum()
+            (0..count).map(|neighbour| f64::from(branch.own(neighbour, position).abs())).sum()
         };
         self.branches.iter().map(of).sum::<f64>() as f32
     }
 }
 
 impl BranchContributions {
-    fn read(&self, maps: &Array3<f32>, at: usize, position: (usize, usize)) -> f32 {
-        match self.spread {
-            true => total(maps, at),
-            false => maps.get([at, position.0, position.1]).copied().unwrap_or(0.0),
-        }
+    /// What a neighbour adds to the value at a position; to the only value where there is one.
+    fn own(&self, neighbour: usize, (row, column): (usize, usize)) -> f32 {
+        let found = match self.spread {
+            true => self.totals.get(neighbour),
+            false => self.maps.get([neighbour, row, column]),
+        };
+        found.copied().unwrap_or(0.0)
     }
 
     /// What an origin adds to the value at a position by each of its parts.
-    pub fn part(&self, origin: usize, part: usize, position: (usize, usize)) -> f32 {
-        self.origins.get(origin).map_or(0.0, |origin| self.read(&origin.maps, part, position))
+    pub fn part(&self, origin: usize, part: usize, (row, column): (usize, usize)) -> f32 {
+        let Some(origin) = self.origins.get(origin) else { return 0.0 };
+        match self.spread {
+            true => origin.maps.axis_iter(Axis(0)).nth(part).map_or(0.0, total),
+            false => origin.maps.get([part, row, column]).copied().unwrap_or(0.0),
+        }
     }
 }
 
-fn total(maps: &Array3<f32>, at: usize) -> f32 {
-    let map = maps.axis_iter(Axis(0)).nth(at);
-    map.map_or(0.0, |map| map.iter().map(|part| f64::from(*part)).sum::<f64>() as f32)
+fn totals(maps: &Array3<f32>) -> Vec<f32> {
+    maps.outer_iter().map(total).collect()
+}
+
+fn total(map: ArrayView2<'_, f32>) -> f32 {
+    map.iter().map(|part| f64::from(*part)).sum::<f64>() as f32
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3, ArrayView2, Axis, Zip};
 
-use super::passage::{Passage, Steps};
+use super::passage::{Gate, Passage, Steps};
 use super::routes::{Leaf, words};
 use super::window::Window;
 use super::wiring::Wiring;
@@ -82,9 +82,7 @@ pub(super) fn follow(
                 route.links = route.links.iter().map(scaled).collect();
             }
             if values.is_some() && shift.iter().any(|shift| *shift != 0.0) {
-                let mut all = flow.constant.take().map_or_else(|| Array3::zeros((channels, height, width)), take);
-                all.outer_iter_mut().zip(shift).for_each(|(mut map, shift)| map += *shift);
-                flow.constant = Some(Arc::new(all));
+                flow.shift_by(&Array3::from_shape_fn((channels, height, width), |(channel, ..)| shift[channel]));
             }
         }
         Passage::Activated { input, at_zero } => {
@@ -98,16 +96,35 @@ pub(super) fn follow(
                     Zip::from(&share).and(slope).map_collect(|share, slope| (f64::from(*share) * slope) as f32)
                 });
                 if *at_zero != 0.0 {
-                    let all = flow.constant.take().map_or_else(|| Array3::zeros((channels, height, width)), take);
-                    flow.constant = Some(Arc::new(all + *at_zero));
+                    flow.shift_by(&Array3::from_elem((channels, height, width), *at_zero));
                 }
             }
         }
-        Passage::Gated { by, .. } => {
+        Passage::Gated { by, how, .. } => {
             if let Some(gate) = value(by).and_then(|gate| gate.broadcast((channels, height, width))) {
-                flow.each_share(&|channel, share| share * gate.index_axis(Axis(0), channel));
+                let own = |channel: usize| gate.index_axis(Axis(0), channel);
+                match how {
+                    Gate::Times => flow.each_share(&|channel, share| share * own(channel)),
+                    Gate::Over => flow.each_share(&|channel, share| share / own(channel)),
+                    Gate::Less => flow.shift_by(&gate.mapv(|value| -value)),
+                }
             }
         }
+        Passage::Normalised { input, norm } => {
+            for route in &mut flow.routes {
+                let scaled = |link: &Link| Link { scale: link.scale * norm.gamma(link.at), ..*link };
+                route.links = route.links.iter().map(scaled).collect();
+            }
+            if let Some(before) = value(input) {
+                let (slope, shift) = norm.linear(before.view());
+                flow.each_share(&|channel, share| share * slope.index_axis(Axis(0), channel));
+                flow.shift_by(&shift);
+            }
+        }
+        Passage::Resized { rows, columns, .. } => flow.each_share(&|_, share| {
+            let share = rows.as_ref().map_or(share.clone(), |rows| rows.dot(&share));
+            columns.as_ref().map_or(share.clone(), |columns| share.dot(&columns.t()))
+        }),
         Passage::Pooled { input, node } => {
             if let Some(window) = wiring.shape(input).and_then(|from| Window::of(node, from, [channels, height, width]))
             {
@@ -153,6 +170,12 @@ impl Flow {
         }
         // Without the shift, which only the whole has.
         self.constant = self.constant.take().map(|constant| all(&constant, &|row| row));
+    }
+
+    /// Adds to what no way brings.
+    fn shift_by(&mut self, shift: &Array3<f32>) {
+        let all = self.constant.take().map_or_else(|| Array3::zeros(shift.dim()), take);
+        self.constant = Some(Arc::new(all + shift));
     }
 
     /// Brings channels, rows and columns to other places.

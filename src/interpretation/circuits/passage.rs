@@ -2,9 +2,13 @@
 //!
 //! Owns telling which operators pass channels on one by one, and how. Must not know any values but the file's constants.
 
-use ndarray::Array1;
+use std::sync::Arc;
 
+use ndarray::{Array1, Array2};
+
+use super::norm::Norm;
 use super::wiring::Wiring;
+use crate::autodiff;
 use crate::engine::Value;
 use crate::interpretation::filters;
 use crate::onnx::{Node, OnnxError};
@@ -18,8 +22,10 @@ pub(super) enum Passage<'a> {
     Scaled { input: &'a str, scale: Array1<f32>, shift: Array1<f32> },
     /// f(x) value by value; `at_zero` is f(0).
     Activated { input: &'a str, at_zero: f32 },
-    /// x times a factor that is computed from x (SiLU, squeeze and excitation).
-    Gated { input: &'a str, by: &'a str },
+    /// x and what is computed from x, which is held as it is for this picture (SiLU, squeeze and excitation, a mean).
+    Gated { input: &'a str, by: &'a str, how: Gate },
+    /// Less a mean and divided by a deviation, which are held as they are for this picture.
+    Normalised { input: &'a str, norm: Arc<Norm> },
     /// The maximum or the average over windows.
     Pooled { input: &'a str, node: &'a Node },
     /// The average over space.
@@ -30,6 +36,19 @@ pub(super) enum Passage<'a> {
     Joined(Vec<&'a str>),
     /// Other channels, rows and columns of x.
     Moved { input: &'a str, from: Vec<Option<usize>>, rows: Steps, columns: Steps },
+    /// Rows and columns weighed by matrices `[output, input]`; `None` leaves them as they are.
+    Resized { input: &'a str, rows: Option<Arc<Array2<f32>>>, columns: Option<Arc<Array2<f32>>> },
+}
+
+/// What is done to x with what is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// x times it.
+    Times,
+    /// x divided by it.
+    Over,
+    /// x less it.
+    Less,
 }
 
 /// Which row (or column) of the input each one of the output is: `start + step · i`; zero where there is none.
@@ -55,6 +74,15 @@ impl<'a> Passage<'a> {
         let Some([channels, ..]) = wiring.shape(tensor) else { return Ok(None) };
         let moving =
             || node.inputs.iter().map(String::as_str).filter(|name| !name.is_empty() && !wiring.is_fixed(name));
+        if node.op_type == "Reshape" && node.domain.is_empty() {
+            // The ends of what was laid out in other axes.
+            if let Some(found) = shuffle(wiring, node, tensor) {
+                return Ok(Some(found));
+            }
+            if let Some((input, norm)) = Norm::of_groups(wiring, node, tensor)? {
+                return Ok(Some(Self::Normalised { input, norm: Arc::new(norm) }));
+            }
+        }
         let Some(input) = moving().next().filter(|input| wiring.shape(input).is_some()) else { return Ok(None) };
         let several = moving().nth(1).is_some();
         Ok(match node.op_type.as_str() {
@@ -70,7 +98,7 @@ impl<'a> Passage<'a> {
                 let constant = node.inputs.iter().map(String::as_str).filter(|name| wiring.is_fixed(name)).collect();
                 moving().all(same).then(|| Self::Added { inputs: moving().collect(), constant })
             }
-            "Mul" if several => gated(wiring, node, tensor),
+            "Mul" | "Div" | "Sub" if several => gated(wiring, node, tensor),
             _ if several => None,
             "Identity" | "Dropout" | "Cast" => Some(Self::Same(input)),
             "Neg" => Some(Self::Scaled { input, scale: -Array1::ones(channels), shift: Array1::zeros(channels) }),
@@ -86,7 +114,13 @@ impl<'a> Passage<'a> {
             {
                 Some(Self::Averaged(input))
             }
-            "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => reshaped(wiring, node, input, tensor),
+            "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => {
+                (wiring.shape(input) == wiring.shape(tensor)).then_some(Self::Same(input))
+            }
+            "InstanceNormalization" | "GroupNormalization" | "LayerNormalization" | "Transpose" => {
+                Norm::of(wiring, node)?.map(|(input, norm)| Self::Normalised { input, norm: Arc::new(norm) })
+            }
+            "Resize" => resized(wiring, node, input, tensor),
             "Slice" => slice(wiring, node, input),
             "Pad" => pad(wiring, node, input, tensor),
             // Divided by what the channels around it say: that is held, as a gate is.
@@ -109,6 +143,8 @@ impl<'a> Passage<'a> {
             | Self::Scaled { input, .. }
             | Self::Activated { input, .. }
             | Self::Gated { input, .. }
+            | Self::Normalised { input, .. }
+            | Self::Resized { input, .. }
             | Self::Pooled { input, .. }
             | Self::Moved { input, .. } => vec![*input],
             Self::Added { inputs, .. } | Self::Joined(inputs) => inputs.clone(),
@@ -136,14 +172,33 @@ fn at_zero(wiring: &Wiring<'_>, node: &Node) -> Option<f32> {
     })
 }
 
-/// A product of two moving tensors, where one is computed from the other.
+/// Two moving tensors, where one is computed from the other: a product; or a difference or quotient with a figure of it,
+/// such as its mean, which has fewer values.
 fn gated<'a>(wiring: &Wiring<'a>, node: &'a Node, tensor: &str) -> Option<Passage<'a>> {
     let (a, b) = (node.input(0)?, node.input(1)?);
+    let how = match node.op_type.as_str() {
+        "Mul" => Gate::Times,
+        "Div" => Gate::Over,
+        _ => Gate::Less,
+    };
     let gate = |input, by| {
         let fits = wiring.shape(input) == wiring.shape(tensor) && wiring.shape(by).is_some();
-        (fits && input != by && wiring.graph.depends_on(by, input)).then_some(Passage::Gated { input, by })
+        let fits = fits && (how == Gate::Times || wiring.shape(by) != wiring.shape(input));
+        (fits && input != by && wiring.graph.depends_on(by, input)).then_some(Passage::Gated { input, by, how })
     };
-    gate(a, b).or_else(|| gate(b, a))
+    gate(a, b).or_else(|| if how == Gate::Times { gate(b, a) } else { None })
+}
+
+fn resized<'a>(wiring: &Wiring<'a>, node: &'a Node, input: &'a str, tensor: &str) -> Option<Passage<'a>> {
+    let (from, to) = (&wiring.observed(input)?.shape, &wiring.observed(tensor)?.shape);
+    let scales = match node.input(2) {
+        Some(scales) => Some(wiring.numbers(scales)?),
+        None => None,
+    };
+    let mut matrices = autodiff::resizing(node, from, to, scales.as_deref()).ok()?;
+    let [columns, rows] = [matrices.pop()?, matrices.pop()?].map(|matrix| matrix.map(Arc::new));
+    // Batch and channels as they are.
+    matrices.iter().all(Option::is_none).then_some(Passage::Resized { input, rows, columns })
 }
 
 fn split<'a>(wiring: &Wiring<'a>, node: &'a Node, tensor: &str) -> Option<Passage<'a>> {
@@ -153,15 +208,6 @@ fn split<'a>(wiring: &Wiring<'a>, node: &'a Node, tensor: &str) -> Option<Passag
     let first: usize = before.map(|output| wiring.shape(output).map_or(0, |[channels, ..]| channels)).sum();
     let from = (first..first + channels).map(Some).collect();
     Some(Passage::Moved { input, from, rows: Steps::ALL, columns: Steps::ALL })
-}
-
-/// A change of shape that leaves each channel one: no spatial axes on either side, the same shape, or the end of a
-/// shuffle of channels.
-fn reshaped<'a>(wiring: &Wiring<'a>, node: &'a Node, input: &'a str, tensor: &str) -> Option<Passage<'a>> {
-    if wiring.shape(input) == wiring.shape(tensor) {
-        return Some(Passage::Same(input));
-    }
-    shuffle(wiring, node, tensor)
 }
 
 /// `[N, g, m, H, W]` transposed to `[N, m, g, H, W]` and flattened again.
@@ -246,7 +292,7 @@ impl Wiring<'_> {
     }
 
     /// Numbers that no picture changes.
-    fn numbers(&self, tensor: &str) -> Option<Vec<f32>> {
+    pub(super) fn numbers(&self, tensor: &str) -> Option<Vec<f32>> {
         if self.graph.is_constant(tensor) {
             return self.graph.weights(tensor).ok().map(|values| values.into_iter().collect());
         }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use ndarray::Array3;
 
 use super::flow::{Flow, Link, Route, follow};
-use super::passage::Passage;
+use super::passage::{Gate, Passage};
 use super::wiring::Wiring;
 use crate::interpretation::filters;
-use crate::model::layers::{Kind, Layer};
+use crate::model::layers::{CONVOLUTIONS, Kind, Layer};
 use crate::onnx::OnnxError;
 
 /// Where a way begins.
@@ -85,6 +85,7 @@ impl<'a> Region<'a> {
                 Spot::Leaf(_) => needs.push(*tensor),
                 Spot::Way(Passage::Activated { input, .. }) => needs.extend([*input, *tensor]),
                 Spot::Way(Passage::Gated { by, .. }) => needs.push(*by),
+                Spot::Way(Passage::Normalised { input, .. }) => needs.push(*input),
                 Spot::Way(Passage::Pooled { input, node }) if node.op_type == "MaxPool" => needs.push(*input),
                 Spot::Way(_) => {}
             }
@@ -136,7 +137,7 @@ fn spot<'a>(wiring: &Wiring<'a>, tensor: &'a str, until: Until) -> Result<Spot<'
         return Ok(Spot::Leaf(Leaf::Picture));
     }
     let stops = |layer: &&Layer| layer.kind == Kind::Conv || until == Until::Nearest;
-    let convolves = wiring.graph.producer(tensor).is_some_and(|node| node.op_type == "Conv");
+    let convolves = wiring.graph.producer(tensor).is_some_and(|node| CONVOLUTIONS.contains(&node.op_type.as_str()));
     if wiring.layer(tensor).filter(stops).is_some() || convolves || wiring.linear(tensor).is_some() {
         return Ok(Spot::Leaf(leaf_of(wiring, tensor)));
     }
@@ -194,11 +195,18 @@ pub(super) fn words(wiring: &Wiring<'_>, tensor: &str, passage: &Passage<'_>) ->
             Some(layer) => format!("Add of {}", layer.name),
             None => node.op_type.clone(),
         },
-        Passage::Gated { by, .. } => {
+        Passage::Gated { by, how, .. } => {
             let spatial = wiring.shape(by).is_some_and(|[_, height, width]| height * width > 1);
             let name = wiring.graph.producer(by).map_or("a gate", |gate| gate.op_type.as_str());
-            if spatial { format!("times its {name}") } else { format!("times its channel's {name}") }
+            match how {
+                Gate::Times if spatial => format!("times its {name}"),
+                Gate::Times => format!("times its channel's {name}"),
+                Gate::Over => format!("over its {name} (held)"),
+                Gate::Less => format!("less its {name} (held)"),
+            }
         }
+        Passage::Normalised { norm, .. } => norm.words(),
+        Passage::Resized { .. } => format!("Resize, {}", node.attr_string("mode").unwrap_or("nearest")),
         Passage::Moved { .. } if node.op_type == "Reshape" => "channel shuffle".to_owned(),
         _ => match node.op_type.as_str() {
             "Relu" => "ReLU".to_owned(),

@@ -7,18 +7,10 @@ use ndarray_npy::NpzReader;
 
 use super::*;
 use crate::engine::Cancel;
-use crate::fixtures::{engine, sine, tiny_a, tiny_b};
-use crate::model::settings::Overrides;
-use crate::model::source::Opened;
+use crate::fixtures::{network, sine, tiny_a, tiny_b};
 use crate::model::unit::Unit;
-use crate::onnx::Model;
 
 mod random;
-
-fn open(bytes: Vec<u8>) -> Network {
-    let opened = Opened { name: "t".to_owned(), model: Model::from_bytes(bytes, None).unwrap(), card: None };
-    Network::load(opened, engine(), &Overrides::default()).unwrap()
-}
 
 fn picture(network: &Network) -> Array3<f32> {
     let [channels, height, width] = network.preprocess().shape();
@@ -52,7 +44,7 @@ fn kernels_and_contributions_are_the_golden_ones() {
     let means =
         [0.00248417, 0.006735268, 0.00113403, 0.002829514, -0.004288313, -0.001692613, -0.007012213, 0.000908268];
     for bytes in [tiny_a(), tiny_b()] {
-        let mut network = open(bytes);
+        let mut network = network(bytes);
         let (circuit, contributions) = circuit(&mut network, "conv2:0");
         let branch = &circuit.branches[0];
         assert_eq!(addresses(branch), [0, 1, 2, 3, 4, 5, 6, 7].map(|channel| format!("conv1:{channel}")));
@@ -82,7 +74,7 @@ impl Reference {
     }
 
     fn network(&mut self) -> Network {
-        open(self.0.by_name::<ndarray::OwnedRepr<u8>, ndarray::Ix1>("model").unwrap().to_vec())
+        network(self.0.by_name::<ndarray::OwnedRepr<u8>, ndarray::Ix1>("model").unwrap().to_vec())
     }
 }
 
@@ -191,7 +183,7 @@ fn pools_and_concatenations_lead_to_the_convolution_behind() {
 
 #[test]
 fn linear_layers_after_pools_and_after_each_other() {
-    let mut network = open(tiny_b());
+    let mut network = network(tiny_b());
     let (first, contributions) = circuit(&mut network, "fc1:7");
     assert_eq!((first.branches[0].reach, first.branches[0].neighbours.len()), (Reach::Whole, 12));
     assert_eq!(first.branches[0].neighbours[2].kernel.dim(), (4, 4));
@@ -208,7 +200,7 @@ fn linear_layers_after_pools_and_after_each_other() {
 
 #[test]
 fn what_cannot_be_taken_apart_is_named() {
-    let mut network = open(tiny_a());
+    let mut network = network(tiny_a());
     let said = |network: &mut Network, address: &str| parse(network, address, None).unwrap_err().to_string();
     assert!(said(&mut network, "conv2:12").contains("it has 12"));
     assert!(said(&mut network, "fc:5").contains("it has 5"));
@@ -221,7 +213,7 @@ fn what_cannot_be_taken_apart_is_named() {
 
 #[test]
 fn sums_are_of_the_folded_kernel() {
-    let mut network = open(tiny_a());
+    let mut network = network(tiny_a());
     let fc = parse(&mut network, "fc", Some(2)).unwrap();
     let head = of(&mut network, &fc).unwrap();
     let weights: Array2<f32> = sine((5, 12), [0.5, 2.3, 0.1]);

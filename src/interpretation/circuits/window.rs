@@ -41,6 +41,30 @@ pub(super) fn pads(
     }
 }
 
+/// Rows and columns of a transposed convolution that are cut off at the top and on the left, also where they follow from the
+/// sizes (`output_shape`, `SAME_UPPER`).
+pub(super) fn pads_of_transposed(
+    node: &Node,
+    kernel: [usize; 2],
+    strides: [usize; 2],
+    dilations: [usize; 2],
+    from: [usize; 2],
+    to: [usize; 2],
+) -> [usize; 2] {
+    let more = pair(node, "output_padding", 0);
+    let overhang = |axis: usize| {
+        let whole = from[axis].saturating_sub(1) * strides[axis] + dilations[axis] * kernel[axis].saturating_sub(1) + 1;
+        (whole + more[axis]).saturating_sub(to[axis])
+    };
+    match node.attr_string("auto_pad") {
+        Some("SAME_UPPER") => [0, 1].map(|axis| overhang(axis) / 2),
+        Some("SAME_LOWER") => [0, 1].map(|axis| overhang(axis).div_ceil(2)),
+        Some("VALID") => [0, 0],
+        _ if node.attr_ints("output_shape").is_some() => [0, 1].map(|axis| overhang(axis).div_ceil(2)),
+        _ => pair(node, "pads", 0),
+    }
+}
+
 /// The first two of a list of sizes.
 fn pair(node: &Node, name: &str, otherwise: usize) -> [usize; 2] {
     let given = node.attr_ints(name).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::autodiff::Observed;
 use crate::model::head::Linear;
-use crate::model::layers::{Kind, Layer};
+use crate::model::layers::{CONVOLUTIONS, Kind, Layer};
 use crate::network::Network;
 use crate::onnx::{Graph, Node};
 
@@ -76,7 +76,7 @@ impl Wiring<'_> {
             let (mut open, mut seen, mut found) = (vec![tensor], HashSet::new(), HashSet::new());
             while let Some(name) = open.pop() {
                 let Some(node) = self.graph.producer(name).filter(|node| seen.insert(node.index)) else { continue };
-                if node.op_type == "Conv" {
+                if CONVOLUTIONS.contains(&node.op_type.as_str()) {
                     found.insert(node.index);
                 }
                 open.extend(node.inputs.iter().map(String::as_str));

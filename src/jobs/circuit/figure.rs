@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 use super::{Inks, Pictured, Shown, words};
-use crate::interpretation::circuits::{Edge, Reach};
+use crate::interpretation::circuits::Edge;
 use crate::look::{Look, View};
 use crate::paint::figure::{Column, Figure, MAIN, Row, TILE};
 use crate::paint::legend::number;
@@ -68,7 +68,7 @@ fn unit(shown: &Shown<'_>, pictured: &Pictured<'_>, look: &Look) -> (RgbImage, V
     let picture = super::unit(pictured.found, shown.position, pictured.prepared, look, MAIN);
     let (height, width) = pictured.found.value.dim();
     let said = match shown.circuit.branches.first().map(|branch| branch.reach) {
-        Some(Reach::Sliding { .. }) => format!("its map above zero, {height} × {width}, the position framed"),
+        Some(reach) if reach.is_spatial() => format!("its map above zero, {height} × {width}, the position framed"),
         _ => "what the network sees".to_owned(),
     };
     (picture, vec![said])

@@ -93,6 +93,91 @@ impl Maker {
         Maps { name, ..from.clone() }
     }
 
+    /// By the figures of the picture itself, in the ways in which exporters write it.
+    fn normalised_by_itself(&mut self, from: &Maps) -> Maps {
+        let [gamma, beta] = [1.0, 0.0].map(|around| self.weights(&[from.channels], around));
+        let sizes = [from.channels, from.size, from.size].map(|size| size as i64);
+        let name = match self.chance.random_range(0..5) {
+            0 => self.node("InstanceNormalization", &[&from.name, &gamma, &beta], &[("epsilon", Attr::Float(1e-3))]),
+            1 => {
+                let groups = if from.channels.is_multiple_of(2) { 2 } else { 1 };
+                let apart = self.graph.ints(&[0, groups, -1]);
+                let apart = self.node("Reshape", &[&from.name, &apart], &[]);
+                let own = [1.0, 0.0].map(|value| self.graph.floats(Array1::from_elem(groups as usize, value).view()));
+                let whole = self.node("InstanceNormalization", &[&apart, &own[0], &own[1]], &[]);
+                let back = self.graph.ints(&[0, sizes[0], sizes[1], sizes[2]]);
+                let back = self.node("Reshape", &[&whole, &back], &[]);
+                let gamma = self.weights(&[from.channels, 1, 1], 1.0);
+                let scaled = self.node("Mul", &[&back, &gamma], &[]);
+                let beta = self.weights(&[from.channels, 1, 1], 0.0);
+                self.node("Add", &[&scaled, &beta], &[])
+            }
+            2 => {
+                let last = self.node("Transpose", &[&from.name], &[("perm", Attr::Ints(&[0, 2, 3, 1]))]);
+                let norm = self.node("LayerNormalization", &[&last, &gamma, &beta], &[("axis", Attr::Int(-1))]);
+                self.node("Transpose", &[&norm], &[("perm", Attr::Ints(&[0, 3, 1, 2]))])
+            }
+            3 => {
+                let whole = [from.channels, from.size, from.size];
+                let (gamma, beta) = (self.weights(&whole, 1.0), self.weights(&whole, 0.0));
+                self.node("LayerNormalization", &[&from.name, &gamma, &beta], &[("axis", Attr::Int(1))])
+            }
+            _ => {
+                // Over channels, written out.
+                let over = [("axes", Attr::Ints(&[1]))];
+                let mean = self.node("ReduceMean", &[&from.name], &over);
+                let less = self.node("Sub", &[&from.name, &mean], &[]);
+                let square = self.node("Mul", &[&less, &less], &[]);
+                let variance = self.node("ReduceMean", &[&square], &over);
+                let epsilon = self.graph.scalar(1e-3);
+                let more = self.node("Add", &[&variance, &epsilon], &[]);
+                let deviation = self.node("Sqrt", &[&more], &[]);
+                self.node("Div", &[&less, &deviation], &[])
+            }
+        };
+        Maps { name, ..from.clone() }
+    }
+
+    /// Twice as large, by every way of laying one grid over another.
+    fn enlarged(&mut self, from: &Maps) -> Maps {
+        let scales = self.graph.floats(Array1::from(vec![1.0, 1.0, 2.0, 2.0]).view());
+        let mode = *["nearest", "nearest", "linear", "cubic"].choose(&mut self.chance).unwrap();
+        let laid =
+            *["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"].choose(&mut self.chance).unwrap();
+        let near = *["round_prefer_floor", "floor", "ceil", "round_prefer_ceil"].choose(&mut self.chance).unwrap();
+        let attributes = [
+            ("mode", Attr::Text(mode)),
+            ("coordinate_transformation_mode", Attr::Text(laid)),
+            ("nearest_mode", Attr::Text(near)),
+        ];
+        let name = self.node("Resize", &[&from.name, "", &scales], &attributes);
+        Maps { name, size: 2 * from.size, ..from.clone() }
+    }
+
+    fn transposed(&mut self, from: &Maps) -> Maps {
+        let groups = if from.channels.is_multiple_of(2) { self.chance.random_range(1..3usize) } else { 1 };
+        let channels = groups * self.chance.random_range(1..4);
+        let (kernel, stride) = (self.chance.random_range(1..4usize), self.chance.random_range(1..3usize));
+        let (dilation, more) = (self.chance.random_range(1..3usize), self.chance.random_range(0..stride));
+        let reach = dilation * (kernel - 1) + 1;
+        let cut = [(); 2].map(|()| self.chance.random_range(0..reach.min(2)));
+        let size = (from.size - 1) * stride + reach + more - cut[0] - cut[1];
+        let weight = self.weights(&[from.channels, channels / groups, kernel, kernel], 0.0);
+        let bias = self.weights(&[channels], 0.0);
+        let [k, d, s, more, before, after] = [kernel, dilation, stride, more, cut[0], cut[1]].map(|size| size as i64);
+        let attributes = [
+            ("kernel_shape", Attr::Ints(&[k, k])),
+            ("dilations", Attr::Ints(&[d, d])),
+            ("strides", Attr::Ints(&[s, s])),
+            ("group", Attr::Int(groups as i64)),
+            ("pads", Attr::Ints(&[before, before, after, after])),
+            ("output_padding", Attr::Ints(&[more, more])),
+        ];
+        let name = self.name("conv");
+        self.graph.named_node("ConvTranspose", &[&from.name, &weight, &bias], &[&name], &attributes);
+        Maps { name, channels, size }
+    }
+
     fn activated(&mut self, from: &Maps) -> Maps {
         let op = *["Relu", "Relu", "Relu", "LeakyRelu", "Sigmoid", "Softplus", "silu", "gate", "none"]
             .choose(&mut self.chance)
@@ -155,7 +240,11 @@ impl Maker {
             branch = self.same(&branch, from.channels);
         }
         let sum = self.added(&branch, from);
-        let sum = if self.chance.random_bool(0.3) { self.normalised(&sum) } else { sum };
+        let sum = match self.chance.random_range(0..10) {
+            0..3 => self.normalised(&sum),
+            3..6 => self.normalised_by_itself(&sum),
+            _ => sum,
+        };
         self.activated(&sum)
     }
 
@@ -178,11 +267,14 @@ fn network(seed: u64) -> Vec<u8> {
     let mut maker = Maker { graph, chance: ChaCha8Rng::seed_from_u64(seed), next: 0 };
     let mut maps = Maps { name: "x".to_owned(), channels: 3, size: 15 };
     for _ in 0..5 {
-        maps = match maker.chance.random_range(0..5) {
+        maps = match maker.chance.random_range(0..8) {
             0 => maker.residual(&maps, 0),
             1 => maker.residual(&maps, 1),
             2 => maker.dense(&maps),
             3 if maps.size > 4 => maker.pooled(&maps),
+            4 if maps.size <= 16 => maker.enlarged(&maps),
+            5 if maps.size <= 16 => maker.transposed(&maps),
+            6 => maker.normalised_by_itself(&maps),
             _ => {
                 let made = maker.convolution(&maps);
                 let made = if maker.chance.random() { maker.normalised(&made) } else { made };
@@ -202,7 +294,7 @@ fn network(seed: u64) -> Vec<u8> {
 
 /// Checks every layer's first and last channel, and the logits; returns how many were split by their origins.
 fn check(seed: u64) -> usize {
-    let mut network = open(network(seed));
+    let mut network = crate::fixtures::network(network(seed));
     let layers = network.layers().to_vec();
     let units = layers.iter().flat_map(|layer| {
         [0, layer.channels - 1].map(|channel| (layer.name.clone(), Place::Unit(Unit { layer: layer.index, channel })))
@@ -247,6 +339,53 @@ fn check(seed: u64) -> usize {
 
 #[test]
 fn contributions_and_bias_are_the_value() {
-    let split: usize = (0..16).map(check).sum();
-    assert!(split > 16, "only {split} branches were split");
+    let split: usize = (0..24).map(check).sum();
+    assert!(split > 24, "only {split} branches were split");
+}
+
+/// A convolution behind something that is passed: its neighbours are led back through it, and their parts add up. What lies
+/// between, and whether there are parts.
+fn led_back(seed: u64, way: impl Fn(&mut Maker, &Maps) -> Maps) -> (String, bool) {
+    let mut maker = Maker { graph: with_input([3, 15, 15]), chance: ChaCha8Rng::seed_from_u64(seed), next: 0 };
+    let first = maker.same(&Maps { name: "x".to_owned(), channels: 3, size: 15 }, 4);
+    let sum = maker.residual(&first, 0);
+    let passed = way(&mut maker, &sum);
+    let last = maker.same(&passed, 2);
+    let mean = maker.node("GlobalAveragePool", &[&last.name], &[]);
+    let flat = maker.node("Flatten", &[&mean], &[]);
+    let weight = maker.weights(&[3, 2], 0.0);
+    maker.graph.named_node("Gemm", &[&flat, &weight], &["y"], &[("transB", Attr::Int(1))]);
+    maker.graph.output("y");
+    let mut network = crate::fixtures::network(maker.graph.into_model(17));
+    let layer = network.layers().iter().rposition(|layer| layer.op.starts_with("Conv ")).unwrap();
+    let circuit = of(&mut network, &Place::Unit(Unit { layer, channel: 1 })).unwrap();
+    let x = picture(&network);
+    let found = contributions(&mut network, &circuit, &x, &Cancel::new()).unwrap();
+    let scale = found.value.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+    assert!(found.deviation < 2e-5 * scale, "{seed}: off by {}", found.deviation);
+    let neighbours = &circuit.branches[0].neighbours;
+    assert!(neighbours.iter().all(|neighbour| matches!(neighbour.place, Place::Unit(_))), "{neighbours:?}");
+    let split = !found.branches[0].origins.is_empty();
+    for (at, whole) in found.branches[0].maps.outer_iter().enumerate().filter(|_| split) {
+        let parts =
+            found.branches[0].origins.iter().flat_map(|origin| origin.parts.iter().zip(origin.maps.outer_iter()));
+        let mut sum = Array2::<f32>::zeros(whole.dim());
+        parts.filter(|((of, _), _)| *of == at).for_each(|(_, map)| sum += &map);
+        for (sum, whole) in sum.iter().zip(whole) {
+            assert!((sum - whole).abs() < 5e-5 * scale, "{seed}: parts add up to {sum}, not {whole}");
+        }
+    }
+    (neighbours[0].between.join(", "), split)
+}
+
+#[test]
+fn the_way_back_leads_through_norms_and_sizes() {
+    let norms: Vec<(String, bool)> = (0..12).map(|seed| led_back(seed, Maker::normalised_by_itself)).collect();
+    for name in ["InstanceNorm (", "GroupNorm, 2 groups (its statistics held)", "LayerNorm (", "over its Sqrt (held)"] {
+        assert!(norms.iter().any(|(words, split)| *split && words.contains(name)), "{name}: {norms:#?}");
+    }
+    let sizes: Vec<(String, bool)> = (0..6).map(|seed| led_back(seed, Maker::enlarged)).collect();
+    assert!(sizes.iter().any(|(words, split)| *split && words.contains("Resize, nearest")), "{sizes:?}");
+    let transposed = (0..6).map(|seed| led_back(seed, Maker::transposed));
+    transposed.for_each(|found| assert_eq!(found, (String::new(), false), "it is a neighbour itself"));
 }
