@@ -42,6 +42,7 @@ mod maximize;
 mod models;
 mod network;
 mod output;
+mod prepare;
 pub mod progress;
 mod question;
 mod report;
@@ -77,6 +78,7 @@ enum Command {
     Explain(Box<explain::Explain>),
     Check(check::Check),
     Layers(layers::Layers),
+    Prepare(prepare::Prepare),
     Filters(filters::Filters),
     Features(Box<features::Features>),
     Index(Box<index::Index>),
@@ -250,6 +252,7 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
         Command::Check(args) => check::run(args, context),
         Command::Layers(args) => layers::run(&args, &context),
         Command::Filters(args) => filters::run(&args, &context),
+        Command::Prepare(args) => prepare::run(&args, &context),
         Command::Features(args) => features::run(&args, &context),
         Command::Index(args) => index::run(&args, &context),
         Command::Top(args) => top::run(&args, &context),

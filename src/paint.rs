@@ -8,6 +8,7 @@ pub mod figure;
 pub mod legend;
 pub mod mosaic;
 pub mod overlay;
+pub mod preparation;
 pub mod text;
 pub mod tile;
 

@@ -35,6 +35,31 @@ fn read<A: ReadNpyExt>(path: &Path) -> A {
 }
 
 #[test]
+fn a_picture_is_shown_as_it_is_prepared() {
+    let studio = Studio::new();
+    studio.square("red.png", [220, 30, 30]);
+    let arguments = ["prepare", "red.png", "--json", "--out", "all.png", "--out", "input.npy", "--out", "input.npz"];
+    let report: Value = serde_json::from_str(&succeeded(run(&studio, &arguments))).unwrap();
+    assert_eq!((&report["shape"], &report["channels"][2]["name"]), (&json!([3, 32, 32]), &json!("blue")));
+    let input: Array3<f32> = read(&studio.path("input.npy"));
+    let middle = |channel: usize| f64::from(input[[channel, 8, 8]]);
+    assert!((middle(0) - 220.0 / 255.0).abs() < 1e-3 && (middle(1) - 30.0 / 255.0).abs() < 1e-3);
+    assert!((report["channels"][0]["max"].as_f64().unwrap() - middle(0)).abs() < 1e-3);
+    let mut npz = NpzReader::new(std::fs::File::open(studio.path("input.npz")).unwrap()).unwrap();
+    let mean: ndarray::Array1<f32> = npz.by_name("mean").unwrap();
+    assert_eq!(mean.len(), 3);
+    let drawn = image::open(studio.path("all.png")).unwrap();
+    assert_eq!((drawn.width(), drawn.height()), (5 * 288 + 4 * 18, 288), "a person's, the network's, three channels");
+    succeeded(run(&studio, &["prepare", "red.png", "--channel", "0", "--out", "one.npy", "--out", "one.png"]));
+    assert_eq!(read::<Array2<f32>>(&studio.path("one.npy")), input.index_axis(ndarray::Axis(0), 0));
+    assert_eq!(image::open(studio.path("one.png")).unwrap().width(), 32);
+    let text = succeeded(run(&studio, &["prepare", "red.png", "--show", "fed"]));
+    assert!(text.contains("3 × 32 × 32") && text.contains("red"), "{text}");
+    assert!(refused(run(&studio, &["prepare", "red.png", "--channel", "3"])).contains("the network is fed 3"));
+    assert!(refused(run(&studio, &["prepare", "."])).contains("is a folder"));
+}
+
+#[test]
 fn filters_are_written_as_they_are_and_drawn_in_their_colours() {
     let studio = Studio::new();
     let report: Value = serde_json::from_str(&succeeded(run(

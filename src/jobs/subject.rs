@@ -43,6 +43,8 @@ pub enum Subject {
     Photo(Arc<Picture>),
     /// What the network is fed, stretched to the range of colours for plotting: all channels, or one in grey.
     Fed(Arc<Seen>, Option<usize>),
+    /// What a person sees beside all that the network is fed.
+    Prepared(Arc<Seen>),
     /// A map, over the picture or alone.
     Map(Arc<Seen>, Values, Look),
     /// The picture between baseline and input at a step of the path.
@@ -84,6 +86,7 @@ impl PartialEq for Subject {
         match (self, other) {
             (Self::Photo(a), Self::Photo(b)) => Arc::ptr_eq(a, b),
             (Self::Fed(a, i), Self::Fed(b, j)) => Arc::ptr_eq(a, b) && i == j,
+            (Self::Prepared(a), Self::Prepared(b)) => Arc::ptr_eq(a, b),
             (Self::Map(a, v, l), Self::Map(b, w, m)) => Arc::ptr_eq(a, b) && v == w && l == m,
             (Self::Interpolated(_, a, i), Self::Interpolated(_, b, j)) => Arc::ptr_eq(a, b) && i == j,
             (Self::Sheet(a), Self::Sheet(b)) => a == b,
@@ -111,7 +114,7 @@ impl Subject {
         let of_input = |input: &Array3<f32>| (input.dim().2 as u32, input.dim().1 as u32);
         match self {
             Self::Photo(picture) => picture.rgb.dimensions(),
-            Self::Fed(seen, _) => of_input(&seen.prepared.input),
+            Self::Fed(seen, _) | Self::Prepared(seen) => of_input(&seen.prepared.input),
             Self::Map(seen, _, look) => {
                 let (width, height) = seen.prepared.view.dimensions();
                 (if look.view == View::SideBySide { width * 2 + (width / 50).max(1) } else { width }, height)
@@ -138,6 +141,7 @@ impl Subject {
                 Painted { pixels: paint::overlay::marked(pixels, *edges, *colour), ..painted }
             }
             Self::Fed(seen, channel) => plain(stretched(&seen.prepared.input, *channel)),
+            Self::Prepared(seen) => plain(paint::preparation::paint(&seen.prepared.view, &seen.prepared.input)),
             Self::Interpolated(facts, of, step) => {
                 let shown = |path: &AlphaPath| facts.preprocess.to_picture(&path.interpolated(*step), &path.input);
                 plain(of.path.as_ref().map_or_else(|| RgbImage::new(1, 1), shown))

@@ -1,6 +1,6 @@
 //! View 1: the picture, and what the network is fed.
 
-use super::View;
+use super::{View, reproduce};
 use crate::app::command::Command;
 use crate::app::state::State;
 use crate::jobs::Key;
@@ -13,11 +13,12 @@ impl View for Picture {
         Vec::new()
     }
 
-    /// The picture, or what is shown of it alone.
+    /// All of it, or what is shown of it alone.
     fn subject(&self, state: &State) -> Option<Subject> {
-        match state.part.checked_sub(2) {
-            Some(part) => Some(Subject::Fed(state.seen()?, part.checked_sub(1))),
-            None => state.photo().cloned().map(Subject::Photo),
+        match (state.part, state.seen()) {
+            (0, Some(seen)) => Some(Subject::Prepared(seen)),
+            (0 | 1, _) => state.photo().cloned().map(Subject::Photo),
+            (part, seen) => Some(Subject::Fed(seen?, part.checked_sub(3))),
         }
     }
 
@@ -32,10 +33,22 @@ impl View for Picture {
         true
     }
 
+    fn command_line(&self, state: &State) -> String {
+        let mut line = reproduce::Line::new(state, "prepare", true);
+        match state.part {
+            0 => {}
+            1 => line.word("--show", "picture"),
+            2 => line.word("--show", "fed"),
+            part => line.word("--channel", &(part - 3).to_string()),
+        }
+        line.finish()
+    }
+
     fn name_parts(&self, state: &State) -> Vec<String> {
         let names = state.facts().map(|facts| facts.preprocess.channels().names()).unwrap_or_default();
         match state.part {
-            0 | 1 => Vec::new(),
+            0 => vec!["prepared".to_owned()],
+            1 => Vec::new(),
             2 => vec!["fed".to_owned()],
             part => std::iter::once("fed".to_owned()).chain(names.get(part - 3).cloned()).collect(),
         }

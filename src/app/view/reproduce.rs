@@ -24,6 +24,11 @@ impl Line {
         line
     }
 
+    /// Adds what is no flag.
+    pub fn argument(&mut self, value: &str) {
+        let _ = write!(self.0, " {}", quoted(value));
+    }
+
     /// Adds a flag with its value.
     pub fn word(&mut self, flag: &str, value: &str) {
         let _ = write!(self.0, " {flag} {}", quoted(value));
@@ -34,6 +39,21 @@ impl Line {
         if is != was {
             self.word(flag, is);
         }
+    }
+
+    /// Adds what is unusual about how maps look.
+    pub fn look(&mut self, state: &State) {
+        let (look, usual) = (&state.look, Look::default());
+        let mut changed = |flag: &str, is: String, was: String| self.changed(flag, &is, &was);
+        changed("--aggregate", look.aggregate.to_string(), usual.aggregate.to_string());
+        let clamp = |look: &Look| format!("{},{}", look.clamp.0, look.clamp.1);
+        changed("--clamp", clamp(look), clamp(&usual));
+        changed("--resample", look.resample.to_string(), usual.resample.to_string());
+        changed("--sigma", look.sigma.to_string(), usual.sigma.to_string());
+        changed("--colormap", look.colormap.to_string(), usual.colormap.to_string());
+        changed("--opacity", look.opacity.to_string(), usual.opacity.to_string());
+        changed("--blend", look.blend.to_string(), usual.blend.to_string());
+        changed("--view", look.view.to_string(), usual.view.to_string());
     }
 
     /// Adds a flag without a value.
@@ -67,17 +87,7 @@ pub fn explain(state: &State) -> String {
         word("--steps", &steps.to_string());
         word("--baseline", baseline.name());
     }
-    let (look, usual) = (&state.look, Look::default());
-    let mut changed = |flag: &str, is: String, was: String| line.changed(flag, &is, &was);
-    changed("--aggregate", look.aggregate.to_string(), usual.aggregate.to_string());
-    let clamp = |look: &Look| format!("{},{}", look.clamp.0, look.clamp.1);
-    changed("--clamp", clamp(look), clamp(&usual));
-    changed("--resample", look.resample.to_string(), usual.resample.to_string());
-    changed("--sigma", look.sigma.to_string(), usual.sigma.to_string());
-    changed("--colormap", look.colormap.to_string(), usual.colormap.to_string());
-    changed("--opacity", look.opacity.to_string(), usual.opacity.to_string());
-    changed("--blend", look.blend.to_string(), usual.blend.to_string());
-    changed("--view", look.view.to_string(), usual.view.to_string());
+    line.look(state);
     line.finish()
 }
 
