@@ -61,6 +61,8 @@ impl Program {
         };
         let themes = Themes::load(None).0;
         let (state, _) = State::new(Start {
+            ground: None,
+            folder: None,
             encoding: Encoding { graphics, cell: (10, 20), registers: 256, tmux: false },
             theme: (themes.get("dark").unwrap(), themes),
             keys: None,

@@ -159,6 +159,15 @@ pub enum Key {
         /// How often the index had been written.
         written: usize,
     },
+    /// Read the first few of a unit's top pictures from the index.
+    Glimpse {
+        /// Which unit.
+        unit: Unit,
+        /// What they are ranked by.
+        by: By,
+        /// How often the index had been written.
+        written: usize,
+    },
     /// Group them by how the layer answers to them.
     Kinds {
         /// Which unit.
@@ -173,9 +182,9 @@ pub enum Key {
 impl Key {
     /// Whether it is about the network alone.
     pub fn needs_no_picture(&self) -> bool {
-        let of_unit =
-            matches!(self, Self::Examples { .. } | Self::Kinds { .. } | Self::Climb { .. } | Self::Icons { .. });
-        of_unit || matches!(self, Self::Open | Self::Filters { .. } | Self::Circuit { .. })
+        let of_index = matches!(self, Self::Examples { .. } | Self::Kinds { .. } | Self::Glimpse { .. });
+        let of_unit = matches!(self, Self::Climb { .. } | Self::Icons { .. } | Self::Circuit { .. });
+        of_index || of_unit || matches!(self, Self::Open | Self::Filters { .. })
     }
 
     /// What the status line calls the work.
@@ -195,7 +204,7 @@ impl Key {
             Self::Alike { .. } => "similarity",
             Self::Pull { .. } => "gradient of the unit",
             Self::Census { .. } => "all layers",
-            Self::Examples { .. } => "top pictures",
+            Self::Examples { .. } | Self::Glimpse { .. } => "top pictures",
             Self::Kinds { .. } => "kinds of pictures",
         }
     }
@@ -328,7 +337,7 @@ pub enum Outcome {
         /// The feature maps of all layers, where they are not too large; otherwise none.
         maps: Vec<Arc<FeatureMaps>>,
     },
-    /// To [`Key::Examples`].
+    /// To [`Key::Examples`] and [`Key::Glimpse`].
     Examples(Arc<Gallery>),
     /// To [`Key::Kinds`].
     Kinds(Arc<Kinds>),

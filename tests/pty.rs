@@ -54,6 +54,127 @@ fn keys_walk_from_the_picture_to_the_path_and_out() {
     assert!(studio.path("b-grad-cam-maps-red.png").exists());
 }
 
+/// The bundled network on a picture, with an empty cache.
+fn opened_on_the_bundled_network() -> (Studio, Terminal) {
+    let studio = Studio::new();
+    studio.square("a.png", [220, 30, 30]);
+    studio.square("b.png", [30, 30, 220]);
+    let cache = studio.path("cache");
+    let variables = [("XDG_CACHE_HOME", cache.to_str().unwrap())];
+    let arguments = ["a.png", "b.png", "--device", "cpu"];
+    let program = env!("CARGO_BIN_EXE_lensor");
+    let mut terminal = Terminal::start(Kind::Plain, studio.folder(), program, &arguments, &variables);
+    terminal.wait(&["a.png ▸ Grad-CAM ▸ layer4.1", "ready"]);
+    terminal.send("2");
+    terminal.wait(&["Filters ▸ conv1:0", "16 filters · in colours, zero is grey", "ready"]);
+    (studio, terminal)
+}
+
+#[test]
+fn each_part_of_the_preparation_is_shown_alone_by_keys() {
+    let (studio, mut terminal) = opened(Kind::Plain, &[]);
+    terminal.wait(&["Grad-CAM ▸ maps ▸ red", "ready"]);
+    terminal.send("1");
+    terminal.wait(&["as a person sees it", "as the network is fed, 3 × 32 × 32", "o one alone", "ready"]);
+    terminal.send("y");
+    terminal.wait(&["copied: lensor prepare a.png --model colours.onnx"]);
+    terminal.send("oooy");
+    terminal.wait(&["copied: lensor prepare a.png --model colours.onnx --channel 0"]);
+    terminal.send("oo");
+    terminal.wait(&["blue, normalised", "o all of them", "ready"]);
+    terminal.send("o");
+    terminal.wait(&["as a person sees it", "as the network is fed", "ready"]);
+    terminal.send("e");
+    terminal.wait(&["saved a-prepared.png"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+    let saved = image::open(studio.path("a-prepared.png")).unwrap();
+    assert!(saved.width() > 4 * saved.height(), "five pictures side by side");
+}
+
+#[test]
+fn a_filter_is_followed_to_its_position_by_keys() {
+    let (_studio, mut terminal) = opened_on_the_bundled_network();
+    terminal.send("w");
+    terminal.wait(&["one range", "ready"]);
+    terminal.send("p");
+    terminal.wait(&["input 0 of 3", "ready"]);
+    terminal.send("P");
+    terminal.wait(&["in colours", "ready"]);
+    terminal.send("]");
+    terminal.wait(&["Filters ▸ layer1.0.conv1:0", "mean over 16 inputs", "ready"]);
+    terminal.send("\r.");
+    let screen = terminal.wait(&["layer1.0.conv1:1 at work", "✓ as the network computes it", "position", "ready"]);
+    assert!(screen.contains("Enter back"), "{screen}");
+    terminal.send("\x1b[1;2D\x1b[1;2D\x1b[1;2D\x1b[1;2D\x1b[1;2A\x1b[1;2A\x1b[1;2A\x1b[1;2A\x1b[C\x1b[B\x1b[B");
+    terminal.wait(&["at work · row 2, column 1", "✓ as the network computes it", "ready"]);
+    terminal.send("y");
+    terminal.wait(&["copied: lensor filters a.png --layer layer1.0.conv1:1 --position 2,1 --contrast shared"]);
+    terminal.send("\x1b[H");
+    terminal.wait(&["layer1.0.conv1:1 at work", "Home where it is strongest"]);
+    terminal.send("\r");
+    terminal.wait(&["16 filters", "Enter see it at work", "ready"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+#[test]
+fn a_unit_is_frozen_and_its_gradient_followed_back_by_keys() {
+    let (studio, mut terminal) = opened_on_the_bundled_network();
+    terminal.send("3gulayer2.0.conv1:5\r");
+    terminal.wait(&["Maps ▸ layer2.0.conv1:5", "feature maps · after the activation", "ready"]);
+    terminal.send("u");
+    terminal.wait(&["by mean", "ready"]);
+    terminal.send("U");
+    terminal.wait(&["d freeze", "ready"]);
+    terminal.send("d[");
+    terminal.wait(&["Maps ▸ layer1.1:5", "gradient of layer2.0.conv1:5", "d let go", "ready"]);
+    terminal.send("y");
+    terminal.wait(&["copied: lensor features a.png --layer layer1.1 --gradient-of layer2.0.conv1:5"]);
+    terminal.send("\r");
+    terminal.wait(&["its values, 32 × 32", "over the picture", "at the picture, abs-max", "ready"]);
+    terminal.send("J");
+    terminal.wait(&["b.png ▸ Maps ▸ layer1.1:5", "channels dead in 2 pictures", "over the picture", "ready"]);
+    terminal.send("v");
+    terminal.send("y");
+    terminal.wait(&["--layer layer1.1:5 --gradient-of layer2.0.conv1:5 --colormap magma"]);
+    terminal.send("e");
+    terminal.wait(&["saved b-gradient-of-layer2.0.conv1-5-at-layer1.1-5.png"]);
+    terminal.send("d\r");
+    terminal.wait(&["feature maps · after the activation", "ready"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(studio.path("b-gradient-of-layer2.0.conv1-5-at-layer1.1-5.png").exists());
+}
+
+#[test]
+fn a_climb_is_steered_by_keys_and_its_icons_are_used_elsewhere() {
+    let studio = Studio::new();
+    studio.square("a.png", [220, 30, 30]);
+    let cache = studio.path("cache");
+    let variables = [("XDG_CACHE_HOME", cache.to_str().unwrap())];
+    let arguments = ["colours.onnx", "a.png", "--device", "cpu"];
+    let program = env!("CARGO_BIN_EXE_lensor");
+    let mut terminal = Terminal::start(Kind::Plain, studio.folder(), program, &arguments, &variables);
+    terminal.wait(&["Grad-CAM ▸ maps ▸ red", "ready"]);
+    terminal.send("5------");
+    terminal.wait(&["Maximise ▸ maps:0", "naive", "regularised", "channel · 32 steps · seed 0", "32 of 32"]);
+    terminal.send("n");
+    terminal.wait(&["seed 1", "32 of 32"]);
+    terminal.send("f");
+    terminal.wait(&["neuron · 32 steps", "middle of the channel", "32 of 32"]);
+    terminal.send("F.");
+    terminal.wait(&["Maximise ▸ maps:1", "mean of the channel", "32 of 32", "3 of 3", "ready"]);
+    terminal.send("y");
+    terminal.wait(&["copied: lensor maximize --model colours.onnx --layer maps:1 --both --steps 32 --seed 1"]);
+    terminal.send("3\r");
+    terminal.wait(&["its values, 32 × 32", "what it looks for", "ready"]);
+    terminal.send("6gh");
+    terminal.wait(&["▸ logits:", "▸ maps:", "kernel", "enters", "adds", "icon", "ready"]);
+    terminal.send("q");
+    assert_eq!(terminal.exit_code(), 0);
+}
+
 #[test]
 fn an_index_is_made_and_seen_by_keys() {
     let studio = Studio::new();
@@ -83,6 +204,9 @@ fn an_index_is_made_and_seen_by_keys() {
         "B red.png",
         "ready",
     ]);
+    // The neighbours of the class are units, and have top pictures too.
+    terminal.send("6gh");
+    terminal.wait(&["▸ logits:", "kernel", "enters", "adds", "top", "ready"]);
     terminal.send("q");
     assert_eq!(terminal.exit_code(), 0);
     assert!(terminal.is_restored());
@@ -97,7 +221,7 @@ fn keys_walk_the_units_from_their_filters_to_their_maps() {
     terminal.send("l");
     terminal.wait(&["Filters ▸ maps:1", "ready"]);
     terminal.send("\r");
-    terminal.wait(&["maps:1 at work at row", "∗ filter", "✓ as the network computes it", "ready"]);
+    terminal.wait(&["maps:1 at work · row", "∗ filter", "✓ as the network computes it", "ready"]);
     terminal.send("\r");
     terminal.send("3");
     terminal.wait(&["Maps ▸ maps:1", "3 feature maps · after the activation", "channels dead in 1 picture", "ready"]);
@@ -126,7 +250,16 @@ fn keys_walk_along_circuits_and_back() {
     let (studio, mut terminal) = opened(Kind::Plain, &[]);
     terminal.wait(&["Grad-CAM ▸ maps ▸ red", "ready"]);
     terminal.send("6");
-    let screen = terminal.wait(&["Circuits ▸ maps:0", "excites", "inhibits", "▸ picture:red", "what enters", "ready"]);
+    let screen = terminal.wait(&[
+        "Circuits ▸ maps:0",
+        "excites",
+        "inhibits",
+        "▸ picture:red",
+        "kernel",
+        "enters",
+        "adds",
+        "ready",
+    ]);
     assert!(screen.contains("2 channels"), "{screen}");
     terminal.send("\r");
     terminal.wait(&["picture:red is where the way back ends"]);
@@ -137,7 +270,7 @@ fn keys_walk_along_circuits_and_back() {
     terminal.send("\x7f");
     terminal.wait(&["b.png ▸ Circuits ▸ maps:0", "▸ picture:", "ready"]);
     terminal.send("u");
-    terminal.wait(&["contribution to the whole map", "ready"]);
+    terminal.wait(&["by what they add to the whole map", "ready"]);
     terminal.send("y");
     terminal.wait(&["copied: lensor circuits b.png --model colours.onnx"]);
     terminal.send("e");

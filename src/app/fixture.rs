@@ -53,7 +53,8 @@ pub fn start(theme_name: &str) -> State {
     let theme = theme(theme_name);
     let model_flags = vec![("--size", "16x16".to_owned())];
     let (model, method) = (Some("tiny.onnx".to_owned()), MethodId::GradCam);
-    State::new(Start { encoding, theme, keys: None, model, model_flags, pictures, method, look: Look::default() }).0
+    let (ground, keys, look, folder) = (None, None, Look::default(), Some("photos".to_owned()));
+    State::new(Start { encoding, ground, theme, keys, model, model_flags, folder, pictures, method, look }).0
 }
 
 /// A picture of a diagonal.
@@ -131,8 +132,8 @@ fn filters(layer: usize) -> Filters {
         strides: [2, 2],
         dilations: [1, 1],
         pads: [1, 1],
-        input: "x".to_owned(),
         transposed: false,
+        input: "x".to_owned(),
         output: "conv".to_owned(),
         colours: (layer == 0).then_some([0, 1, 2]),
     }
@@ -258,7 +259,7 @@ pub fn answer(request: &Request) -> Outcome {
                 layers.iter().map(|layer| Array2::from_shape_fn((layer.height, layer.width), |(y, x)| (x + y) as f32));
             Outcome::Census { alive: Arc::new(alive), busy: Arc::new(busy.collect()), maps: Vec::new() }
         }
-        Key::Examples { unit, .. } => Outcome::Examples(Arc::new(gallery(unit.channel))),
+        Key::Examples { unit, .. } | Key::Glimpse { unit, .. } => Outcome::Examples(Arc::new(gallery(unit.channel))),
         Key::Kinds { .. } => {
             let of = [0, 1, 0, 0, 1].map(Some).to_vec();
             Outcome::Kinds(Arc::new(Kinds { count: 2, silhouette: 0.61, of }))

@@ -58,17 +58,24 @@ fn next_question(state: &State) -> Option<Key> {
     if !matches!(state.model, Model::Ready(_)) {
         return matches!(state.model, Model::Opening { .. }).then_some(Key::Open);
     }
-    let open = |key: &Key| state.cache.get(key).is_none() && !state.refused.iter().any(|(refused, _)| refused == key);
-    let (of_network, of_picture): (Vec<Key>, Vec<Key>) =
-        view::of(state.tab).questions(state).into_iter().partition(Key::needs_no_picture);
-    let predict = state.photo().map(|_| Key::Predict { picture: state.picture });
-    let of_picture = of_picture.into_iter().filter(|_| state.seen().is_some());
-    of_network.into_iter().chain(predict).chain(of_picture).find(open)
+    let open = |key: &Key| !state.cache.holds(key) && !state.refused.iter().any(|(refused, _)| refused == key);
+    let (view, seen) = (view::of(state.tab), state.seen().is_some());
+    let predict = || state.photo().map(|_| Key::Predict { picture: state.picture }).filter(open);
+    let first = |keys: Vec<Key>| {
+        keys.into_iter().find_map(|key| match key.needs_no_picture() {
+            true => Some(key).filter(open),
+            false if seen => Some(key).filter(open),
+            false => predict(),
+        })
+    };
+    first(view.questions(state)).or_else(predict).or_else(|| first(view.extras(state)))
 }
 
 fn ask(state: &mut State, effects: &mut Vec<Effect>) {
     // What is in view is the last to be forgotten, however large it is.
-    for key in view::of(state.tab).questions(state).iter().chain([&Key::Predict { picture: state.picture }]) {
+    let view = view::of(state.tab);
+    let predict = Key::Predict { picture: state.picture };
+    for key in view.extras(state).iter().chain(&view.questions(state)).chain([&predict]) {
         state.cache.touch(key);
     }
     let running = state.running.as_ref().map(|running| &running.key);

@@ -94,13 +94,14 @@ struct Lanes {
 }
 
 async fn serve(options: Options, origins: Vec<Origin>, found: Capabilities) -> Result<u8, RunError> {
-    let (mut state, said) = begin(&options, &origins, &found);
+    let folder = indexer::folder(&origins, paths::data().as_deref());
+    let (mut state, said) = begin(&options, &origins, &found, folder.as_deref());
     let (sender, mut receiver) = unbounded_channel();
     let lost = Arc::new(Notify::new());
     let gone = lost.clone();
     let screen = Screen::open(found.depth, move || gone.notify_one())?;
     let (to_job, to_painter, to_reader) = (sender.clone(), sender.clone(), sender.clone());
-    let shelf = (options.recipe.clone(), indexer::folder(&origins, paths::data().as_deref()));
+    let shelf = (options.recipe.clone(), folder);
     let explainer = Explainer::new(options.recipe, shelf.1.clone());
     // A send fails only when the loop has ended, and then nobody waits for it.
     let mut lanes = Lanes {
@@ -131,11 +132,11 @@ async fn serve(options: Options, origins: Vec<Origin>, found: Capabilities) -> R
 }
 
 /// The state at the start and what is to be said about the user's settings.
-fn begin(options: &Options, origins: &[Origin], found: &Capabilities) -> (State, Vec<String>) {
+fn begin(options: &Options, origins: &[Origin], found: &Capabilities, indexed: Option<&Path>) -> (State, Vec<String>) {
     let folder = paths::config();
     let (themes, errors) = Themes::load(folder.as_ref().map(|folder| folder.join("themes")).as_deref());
     let mut said: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    let usual = match (found.depth, found.light) {
+    let usual = match (found.depth, found.is_light()) {
         (Depth::Named, _) => "named",
         (_, Some(true)) => "light",
         _ => "dark",
@@ -151,9 +152,11 @@ fn begin(options: &Options, origins: &[Origin], found: &Capabilities) -> (State,
     };
     let start = Start {
         encoding: Encoding::from(found),
+        ground: found.ground,
         theme: (theme, themes),
         keys: folder.and_then(|folder| std::fs::read_to_string(folder.join("keys.toml")).ok()),
         model_flags: options.recipe.overrides.flags(),
+        folder: indexed.map(|folder| folder.display().to_string()),
         model: match &options.recipe.source {
             Source::Bundled(_) => None,
             Source::File(path) => Some(path.display().to_string()),

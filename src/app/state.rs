@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ratatui::layout::Size;
+use ratatui::style::Color;
 
 use super::picker::Picker;
 use crate::app::command::{Command, TABLE};
@@ -180,6 +181,8 @@ pub struct State {
     pub size: Size,
     /// How pictures are encoded.
     pub encoding: Encoding,
+    /// The colour behind everything, where the terminal says.
+    pub ground: Option<[u8; 3]>,
     /// Rises when the terminal has lost what it was sent.
     pub epoch: u64,
     /// Colours.
@@ -192,6 +195,8 @@ pub struct State {
     pub model_argument: Option<String>,
     /// Further flags about the model, each with its value.
     pub model_flags: Vec<(&'static str, String)>,
+    /// The folder whose index is looked into.
+    pub folder: Option<String>,
     /// The model.
     pub model: Model,
     /// The pictures; never empty.
@@ -252,6 +257,8 @@ pub struct State {
 pub struct Start {
     /// How pictures are encoded.
     pub encoding: Encoding,
+    /// The colour behind everything, where the terminal says.
+    pub ground: Option<[u8; 3]>,
     /// Colours, and all there are.
     pub theme: (Theme, Themes),
     /// The text of the user's `keys.toml`.
@@ -260,6 +267,8 @@ pub struct Start {
     pub model: Option<String>,
     /// Further flags about the model, each with its value.
     pub model_flags: Vec<(&'static str, String)>,
+    /// The folder whose index is looked into.
+    pub folder: Option<String>,
     /// Name and command-line argument of each picture.
     pub pictures: Vec<(String, String)>,
     /// The method.
@@ -277,12 +286,14 @@ impl State {
         let state = Self {
             size: Size::new(80, 24),
             encoding: start.encoding,
+            ground: start.ground,
             epoch: 0,
             theme: start.theme.0,
             themes: start.theme.1,
             keymap,
             model_argument: start.model,
             model_flags: start.model_flags,
+            folder: start.folder,
             model: Model::Opening { note: "opening the model".to_owned() },
             pictures: start.pictures.into_iter().map(entry).collect(),
             picture: 0,
@@ -367,6 +378,15 @@ impl State {
     /// The layer that is shown: the chosen one, or the last, where the method has layers.
     pub fn layer(&self) -> Option<usize> {
         self.method().takes_layer().then(|| self.chosen_layer.or(self.facts()?.default_layer))?
+    }
+
+    /// The colour behind pictures: what the terminal says, or what the text of the theme can be read on.
+    pub fn ground(&self) -> [u8; 3] {
+        let is_dark = |colour: Option<Color>| match colour {
+            Some(Color::Rgb(r, g, b)) => [r, g, b].iter().all(|level| *level < 100),
+            _ => false,
+        };
+        self.ground.unwrap_or(if is_dark(self.theme.text.fg) { [255; 3] } else { [0; 3] })
     }
 
     /// Whether nothing is being computed or painted.

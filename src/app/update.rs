@@ -182,7 +182,12 @@ fn job(state: &mut State, event: Event) {
             state.running = Some(running);
         }
         Event::Done { outcome, seconds, .. } => {
-            if !matches!(running.key, Key::Layers { .. } | Key::Census { .. } | Key::Open) {
+            let aside = |key: &Key| match key {
+                Key::Layers { .. } | Key::Census { .. } | Key::Open | Key::Glimpse { .. } => true,
+                Key::Icons { make, .. } => !make,
+                _ => false,
+            };
+            if !aside(&running.key) {
                 state.last = Some((running.key.title(), seconds));
             }
             answered(state, running.key, outcome);

@@ -39,8 +39,14 @@ impl Field {
 
 /// How a view behaves.
 pub trait View {
-    /// Questions whose answers it shows, the most urgent first. The prediction is asked before any of them.
+    /// Questions whose answers it shows, the most urgent first. The prediction is asked before the first that is about the
+    /// picture.
     fn questions(&self, state: &State) -> Vec<Key>;
+
+    /// Questions that make it richer, asked when all others are answered. It does not matter if they are refused.
+    fn extras(&self, _state: &State) -> Vec<Key> {
+        Vec::new()
+    }
 
     /// What is saved as a picture, once there is something.
     fn subject(&self, state: &State) -> Option<Subject>;

@@ -142,5 +142,5 @@ impl Work {
 
 /// One map as a picture, a pixel a value.
 fn painted(maps: Arc<FeatureMaps>, channel: usize, inks: Inks) -> RgbImage {
-    Sheet::Maps(maps).tiles(&[channel], inks).pop().unwrap_or_default()
+    Sheet::Maps(maps).tiles(&[channel], inks, [0; 3]).pop().unwrap_or_default()
 }

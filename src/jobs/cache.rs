@@ -38,6 +38,11 @@ impl<K: PartialEq, V: Clone> Cache<K, V> {
         self.entries.iter().find(|(k, ..)| k == key).map(|(_, value, _)| value.clone())
     }
 
+    /// Whether there is an answer to a question.
+    pub fn holds(&self, key: &K) -> bool {
+        self.entries.iter().any(|(k, ..)| k == key)
+    }
+
     /// Marks an answer as used just now.
     pub fn touch(&mut self, key: &K) {
         if let Some(entry) = self.entries.iter().position(|(k, ..)| k == key).and_then(|at| self.entries.remove(at)) {

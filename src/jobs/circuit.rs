@@ -59,9 +59,6 @@ impl Shown<'_> {
     }
 }
 
-/// Colour between the tiles of a row.
-const GROUND: [u8; 3] = [18, 20, 25];
-
 /// Between which values the colours run of all neighbours that are shown together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Inks {
@@ -174,6 +171,10 @@ pub struct Drawing {
     pub look: Look,
     /// Name of the picture.
     pub name: String,
+    /// What stands beside a neighbour's own tiles, each in its place: its icon, its top pictures.
+    pub beside: Vec<Option<Arc<RgbImage>>>,
+    /// The colour between tiles.
+    pub ground: [u8; 3],
 }
 
 /// Which picture of a circuit.
@@ -181,10 +182,23 @@ pub struct Drawing {
 pub enum Scene {
     /// The unit with a position framed.
     Unit((usize, usize)),
-    /// A neighbour: kernel, what enters, what it adds.
-    Neighbour(Edge, Inks),
+    /// A neighbour: kernel, what enters, what it adds, and what stands beside them.
+    Neighbour(Edge, Inks, Row),
+    /// What stands beside a channel alone.
+    Beside(Row),
     /// Everything: ranked so, contributions read there, so many neighbours on each side.
     Whole(By, (usize, usize), usize),
+}
+
+/// Where the tiles of a neighbour lie, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Width and height of all.
+    pub size: (u32, u32),
+    /// From one tile to the next.
+    pub step: u32,
+    /// Side of a tile.
+    pub side: u32,
 }
 
 impl PartialEq for Drawing {
@@ -194,13 +208,15 @@ impl PartialEq for Drawing {
             (None, None) => true,
             _ => false,
         };
+        let beside = self.beside.iter().map(|tile| tile.as_ref().map(Arc::as_ptr));
+        let beside = beside.eq(other.beside.iter().map(|tile| tile.as_ref().map(Arc::as_ptr)));
         let alike = self.scene == other.scene && self.look == other.look && self.name == other.name;
-        same && alike && Arc::ptr_eq(&self.circuit, &other.circuit)
+        same && alike && beside && self.ground == other.ground && Arc::ptr_eq(&self.circuit, &other.circuit)
     }
 }
 
-/// Tiles of a neighbour.
-pub const TILES: u32 = 3;
+/// Tiles of a neighbour's own: kernel, what enters, what it adds.
+pub const TILES: u16 = 3;
 
 impl Drawing {
     /// Its proportions.
@@ -210,7 +226,7 @@ impl Drawing {
                 let Rect { width, height, .. } = seen.prepared.region;
                 (width.max(1.0) as u32, height.max(1.0) as u32)
             }),
-            Scene::Neighbour(..) => (TILES * 1000, 1000),
+            Scene::Neighbour(_, _, row) | Scene::Beside(row) => row.size,
             Scene::Whole(..) => self.whole().dimensions(),
         }
     }
@@ -224,22 +240,28 @@ impl Drawing {
             }
             (Scene::Unit(_), None) => RgbImage::new(1, 1),
             (Scene::Whole(..), _) => self.whole(),
-            (Scene::Neighbour(edge, inks), of) => {
-                let gap = (width / 100).max(1);
-                let side = height.min((width / TILES).saturating_sub(gap)).max(4);
-                let mut tiles = vec![kernel(&self.circuit, edge, inks)];
-                if let Some((seen, found)) = of {
-                    let entering = enters(found, edge, &seen.prepared, &look, side);
-                    let like = entering.dimensions();
-                    tiles.extend([entering, adds(found, edge, inks, like)]);
-                }
-                row(&tiles, side, (width, height))
+            (Scene::Neighbour(edge, inks, row), of) => {
+                let mut tiles = vec![Some(tile::square(&kernel(&self.circuit, edge, inks), row.side))];
+                let own = of.as_ref().map(|(seen, found)| {
+                    let entering = enters(found, edge, &seen.prepared, &look, row.side);
+                    let adding = adds(found, edge, inks, entering.dimensions());
+                    [entering, adding]
+                });
+                tiles.extend(own.map_or([None, None], |own| own.map(Some)));
+                tiles.extend(self.tiles_beside(row.side));
+                row.paint(&tiles, self.ground)
             }
+            (Scene::Beside(row), _) => row.paint(&self.tiles_beside(row.side), self.ground),
         }
     }
 }
 
 impl Drawing {
+    fn tiles_beside(&self, side: u32) -> Vec<Option<RgbImage>> {
+        let inside = |tile: &Arc<RgbImage>| tile::contained(tile, (side, side), self.ground);
+        self.beside.iter().map(|tile| tile.as_ref().map(inside)).collect()
+    }
+
     /// The figure that a file shows.
     fn whole(&self) -> RgbImage {
         let Scene::Whole(by, position, top) = self.scene else { return RgbImage::new(1, 1) };
@@ -249,14 +271,16 @@ impl Drawing {
     }
 }
 
-/// Tiles in a row, each in the middle of its square.
-fn row(tiles: &[RgbImage], side: u32, (width, height): (u32, u32)) -> RgbImage {
-    let mut row = RgbImage::from_pixel(width.max(1), height.max(1), Rgb(GROUND));
-    let step = width.saturating_sub(side) / (TILES - 1);
-    for (at, tile) in tiles.iter().enumerate() {
-        let tile = tile::square(tile, side);
-        let (dx, dy) = (side.saturating_sub(tile.width()) / 2, height.saturating_sub(tile.height()) / 2);
-        imageops::replace(&mut row, &tile, i64::from(at as u32 * step + dx), i64::from(dy));
+impl Row {
+    /// Paints tiles, each in the middle of its square.
+    fn paint(&self, tiles: &[Option<RgbImage>], ground: [u8; 3]) -> RgbImage {
+        let mut row = RgbImage::from_pixel(self.size.0.max(1), self.size.1.max(1), Rgb(ground));
+        for (at, tile) in tiles.iter().enumerate() {
+            let Some(tile) = tile else { continue };
+            let middle = |room: u32, length: u32| i64::from(room.saturating_sub(length) / 2);
+            let x = i64::from(at as u32 * self.step) + middle(self.side, tile.width());
+            imageops::replace(&mut row, tile, x, middle(self.size.1, tile.height()));
+        }
+        row
     }
-    row
 }

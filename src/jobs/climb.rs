@@ -96,22 +96,20 @@ pub fn climb(
 /// The icons of a layer: those that are kept, or all, which takes long.
 pub fn icons(
     network: &mut Network,
-    layer: usize,
-    make: bool,
+    store: Option<&Store>,
+    (layer, make): (usize, bool),
     cancel: &Cancel,
     tell: Tell<'_>,
 ) -> Result<Outcome, Stopped> {
-    let parameters = icons::parameters(network, layer);
-    let store = Store::of_user();
     let outcome = |icons: Icons| Outcome::Icons(Arc::new(icons));
-    if !make {
-        let kept = match &store {
-            Some(store) => store.load(network, layer, &parameters),
-            None => Icons::none(network, layer, &parameters),
-        };
-        return Ok(outcome(kept));
+    if !make && let Some(store) = store {
+        return Ok(outcome(store.find(network, layer)));
     }
-    let all = fill(network, layer, &parameters, &[], store.as_ref(), cancel, &mut |icons, share| {
+    let parameters = icons::parameters(network, layer);
+    if !make {
+        return Ok(outcome(Icons::none(network, layer, &parameters)));
+    }
+    let all = fill(network, layer, &parameters, &[], store, cancel, &mut |icons, share| {
         tell(None, (share * PARTS as f64) as usize, PARTS, icons.cloned().map(outcome));
     })?;
     let done = all.made() == all.tiles.len();

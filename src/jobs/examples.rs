@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use image::imageops::{self, FilterType};
+use image::imageops;
 use image::{Rgb, RgbImage};
 
 use super::Outcome;
@@ -21,10 +21,14 @@ use crate::interpretation::prototypes::tally::UnitTally;
 use crate::model;
 use crate::model::preprocess::Rect;
 use crate::network::Network;
+use crate::paint;
 use crate::paint::mosaic::Grid;
 
 /// Side of a tile that is kept for the screen, pixels.
 pub const TILE: u32 = 224;
+
+/// Pictures of a glimpse.
+pub const GLIMPSE: usize = 3;
 
 /// A unit's top pictures, cut and scaled for the screen.
 #[derive(Clone, Debug)]
@@ -35,22 +39,20 @@ pub struct Gallery {
     pub examples: Vec<Example>,
     /// How far the index is.
     pub extent: Extent,
-    /// For each, what it saw and the whole picture.
-    tiles: Vec<[RgbImage; 2]>,
+    /// For each, what it saw and the whole picture, in their own proportions.
+    tiles: Vec<[Arc<RgbImage>; 2]>,
 }
 
 impl Gallery {
     /// Opens and cuts the pictures of a unit.
     pub fn new(unit: Unit, extent: Extent) -> Self {
-        let both = |example: &Example| [Show::Crop, Show::Picture].map(|show| tile(example, show, TILE));
+        let both = |example: &Example| [Show::Crop, Show::Picture].map(|show| Arc::new(part(example, show, TILE)));
         Self { tiles: unit.examples.iter().map(both).collect(), tally: unit.tally, examples: unit.examples, extent }
     }
 
-    /// The tile of the picture of a rank; one without anything on it where there is none.
-    pub fn tile(&self, rank: usize, show: Show) -> &RgbImage {
-        static NOTHING: std::sync::LazyLock<RgbImage> = std::sync::LazyLock::new(|| RgbImage::new(1, 1));
-        let at = usize::from(show == Show::Picture);
-        self.tiles.get(rank).map_or(&NOTHING, |tiles| &tiles[at])
+    /// The tile of the picture of a rank, in its own proportions.
+    pub fn tile(&self, rank: usize, show: Show) -> Option<&Arc<RgbImage>> {
+        self.tiles.get(rank).map(|tiles| &tiles[usize::from(show == Show::Picture)])
     }
 
     /// Bytes it holds, about.
@@ -70,10 +72,10 @@ pub struct Kinds {
     pub of: Vec<Option<usize>>,
 }
 
-/// The top pictures of a unit, as the index in `file` has them.
-pub fn gallery(file: &Path, unit: model::unit::Unit, by: By) -> Result<Outcome, Stopped> {
+/// The top pictures of a unit, at most so many, as the index in `file` has them.
+pub fn gallery(file: &Path, unit: model::unit::Unit, by: By, most: usize) -> Result<Outcome, Stopped> {
     let store = Store::open(file).map_err(failed)?;
-    let found = examples::unit(&store, unit.layer, unit.channel, by, usize::MAX).map_err(failed)?;
+    let found = examples::unit(&store, unit.layer, unit.channel, by, most).map_err(failed)?;
     Ok(Outcome::Examples(Arc::new(Gallery::new(found, store.extent().map_err(failed)?))))
 }
 
@@ -111,8 +113,13 @@ const FRAME: [Rgb<u8>; 2] = [Rgb([255, 255, 255]), Rgb([0, 0, 0])];
 
 /// A tile of `side` × `side` pixels; one without anything on it where the picture is gone.
 pub fn tile(example: &Example, show: Show, side: u32) -> RgbImage {
-    let mut tile = RgbImage::from_pixel(side, side, GROUND);
-    let Some(picture) = example.open() else { return tile };
+    paint::tile::contained(&part(example, show, side), (side, side), GROUND.0)
+}
+
+/// What a tile shows, its longer side of `side` pixels; a single pixel where the picture is gone.
+fn part(example: &Example, show: Show, side: u32) -> RgbImage {
+    let nothing = || RgbImage::from_pixel(1, 1, GROUND);
+    let Some(picture) = example.open() else { return nothing() };
     let Rect { x, y, width, height } = example.crop;
     let rgb = picture.rgb;
     let (part, frame) = match show {
@@ -125,26 +132,20 @@ pub fn tile(example: &Example, show: Show, side: u32) -> RgbImage {
     };
     let (wide, high) = part.dimensions();
     if wide == 0 || high == 0 {
-        return tile;
+        return nothing();
     }
     let scale = side as f32 / wide.max(high) as f32;
     let scaled = |length: f32| ((length * scale).round() as u32).clamp(1, side);
     let size = (scaled(wide as f32), scaled(high as f32));
-    let part = match scale < 1.0 {
-        true => imageops::thumbnail(&part, size.0, size.1),
-        false => imageops::resize(&part, size.0, size.1, FilterType::Triangle),
-    };
-    let (left, top) = ((side - size.0) / 2, (side - size.1) / 2);
-    imageops::replace(&mut tile, &part, i64::from(left), i64::from(top));
+    let mut part = paint::tile::smooth(&part, size);
     // A frame around nearly everything says nothing.
     if frame.is_some() && (width < 0.9 * wide as f32 || height < 0.9 * high as f32) {
-        let edge = |at: f32, from: u32| from as i64 + (at * scale).round() as i64;
-        let corners = (edge(x, left), edge(y, top), edge(x + width, left) - 1, edge(y + height, top) - 1);
-        outline(&mut tile, corners, FRAME[0]);
-        let (l, t, r, b) = corners;
-        outline(&mut tile, (l - 1, t - 1, r + 1, b + 1), FRAME[1]);
+        let edge = |at: f32| (at * scale).round() as i64;
+        let (left, top, right, bottom) = (edge(x), edge(y), edge(x + width) - 1, edge(y + height) - 1);
+        outline(&mut part, (left, top, right, bottom), FRAME[0]);
+        outline(&mut part, (left - 1, top - 1, right + 1, bottom + 1), FRAME[1]);
     }
-    tile
+    part
 }
 
 fn outline(tile: &mut RgbImage, (left, top, right, bottom): (i64, i64, i64, i64), colour: Rgb<u8>) {

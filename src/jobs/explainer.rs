@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::Axis;
 
+use super::icons::Store;
 use super::worker::{Answer, Stopped, Tell};
 use super::{Explained, Facts, Key, Outcome, Request, Seen, climb, examples, inside};
 use crate::attribution::{self, Attribution, AttributionError, MethodId, Parameters, Question, Target, grad_cam};
@@ -50,12 +51,14 @@ pub struct Explainer {
     folder: Option<PathBuf>,
     /// The file of that index, once it was asked for.
     index: Option<PathBuf>,
+    /// Where its icons are kept.
+    icons: Option<Store>,
 }
 
 impl Explainer {
     /// Nothing is opened before [`Key::Open`] asks for it.
     pub fn new(recipe: Recipe, folder: Option<PathBuf>) -> Self {
-        Self { recipe, network: None, folder, index: None }
+        Self { recipe, network: None, folder, index: None, icons: Store::of_user() }
     }
 
     /// The file of the index of the folder.
@@ -117,7 +120,7 @@ impl Answer for Explainer {
             return self.open(tell);
         }
         let index = match request.key {
-            Key::Examples { .. } | Key::Kinds { .. } => self.index()?,
+            Key::Examples { .. } | Key::Kinds { .. } | Key::Glimpse { .. } => self.index()?,
             _ => PathBuf::new(),
         };
         let missing = || Stopped::Failed("this was asked before the network was open or the picture read".to_owned());
@@ -137,7 +140,7 @@ impl Answer for Explainer {
             Key::Filters { layer } => inside::filters(network, *layer),
             Key::Maps { layer, side, .. } => inside::maps(network, seen()?, (*layer, *side), cancel),
             Key::Climb { objective, steps, seed } => climb::climb(network, (objective, *steps, *seed), cancel, tell),
-            Key::Icons { layer, make } => climb::icons(network, *layer, *make, cancel, tell),
+            Key::Icons { layer, make } => climb::icons(network, self.icons.as_ref(), (*layer, *make), cancel, tell),
             Key::Circuit { place } => inside::circuit(network, place),
             Key::Contributions { place, .. } => inside::contributions(network, seen()?, place, cancel),
             Key::Source { layer, .. } => inside::source(network, seen()?, *layer, cancel),
@@ -146,7 +149,8 @@ impl Answer for Explainer {
             }
             Key::Pull { unit, group, .. } => inside::pull(network, seen()?, (*unit, *group), cancel),
             Key::Census { .. } => inside::census(network, seen()?, cancel, tell),
-            Key::Examples { unit, by, .. } => examples::gallery(&index, *unit, *by),
+            Key::Examples { unit, by, .. } => examples::gallery(&index, *unit, *by, usize::MAX),
+            Key::Glimpse { unit, by, .. } => examples::gallery(&index, *unit, *by, examples::GLIMPSE),
             Key::Kinds { unit, by, .. } => examples::kinds(network, &index, *unit, *by, cancel),
         }
     }

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use image::{GenericImageView, RgbImage, imageops};
@@ -78,17 +78,30 @@ impl Icons {
     }
 }
 
-/// Where icons are kept.
+/// Where the icons of one network are kept.
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
     limit: u64,
+    /// The hash of the network, once it was needed: a large file takes seconds.
+    model: OnceLock<Option<key::Hash>>,
 }
 
 impl Store {
     /// The store in the user's cache folder; `None` on a machine without one.
     pub fn of_user() -> Option<Self> {
-        paths::cache().map(|cache| Self { folder: cache.join("icons"), limit: LIMIT })
+        paths::cache().map(|cache| Self::new(cache.join("icons"), LIMIT))
+    }
+
+    fn new(folder: PathBuf, limit: u64) -> Self {
+        Self { folder, limit, model: OnceLock::new() }
+    }
+
+    /// Icons of a layer that are kept already, however they were made; empty ones where there are none.
+    pub fn find(&self, network: &Network, layer: usize) -> Icons {
+        let ways = icons::all_parameters(network);
+        let found = ways.iter().map(|parameters| self.load(network, layer, parameters));
+        found.max_by_key(Icons::made).unwrap_or_else(|| Icons::new(0, (1, 1)))
     }
 
     /// Icons that are kept already; empty ones where there are none.
@@ -113,7 +126,7 @@ impl Store {
     /// The file of a layer: its name is a hash of all that the icons depend on.
     fn path(&self, network: &Network, layer: usize, parameters: &Parameters) -> Option<PathBuf> {
         let mut hash = Sha256::new();
-        hash.update(key::of_model(network.model()).ok()?);
+        hash.update(self.model.get_or_init(|| key::of_model(network.model()).ok()).as_ref()?);
         hash.update(&network.layers().get(layer)?.tensor);
         hash.update(key::of_preparation(network.preprocess()));
         hash.update(serde_json::to_vec(parameters).ok()?);
@@ -217,15 +230,7 @@ mod tests {
     use image::Rgb;
 
     use super::*;
-    use crate::fixtures::{engine, tiny_a};
-    use crate::model::settings::Overrides;
-    use crate::model::source::Opened;
-    use crate::onnx::Model;
-
-    fn network() -> Network {
-        let opened = Opened { name: "tiny".to_owned(), model: Model::from_bytes(tiny_a(), None).unwrap(), card: None };
-        Network::load(opened, engine(), &Overrides::default()).unwrap()
-    }
+    use crate::fixtures::{network, tiny_a};
 
     fn short(network: &mut Network, layer: usize) -> Parameters {
         Parameters { steps: 3, ..icons::parameters(network, layer) }
@@ -234,8 +239,8 @@ mod tests {
     #[test]
     fn icons_are_made_once_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store { folder: folder.path().join("icons"), limit: LIMIT };
-        let (mut network, cancel) = (network(), Cancel::new());
+        let store = Store::new(folder.path().join("icons"), LIMIT);
+        let (mut network, cancel) = (network(tiny_a()), Cancel::new());
         let parameters = short(&mut network, 2);
         let mut seen = Vec::new();
         let made = fill(&mut network, 2, &parameters, &[7], Some(&store), &cancel, &mut |icons, share| {
@@ -251,6 +256,10 @@ mod tests {
         let mut steps = 0;
         let again = fill(&mut network, 2, &parameters, &[], Some(&store), &cancel, &mut |_, _| steps += 1).unwrap();
         assert_eq!((again, steps), (made.clone(), 1), "nothing is climbed");
+        assert_eq!(store.find(&network, 2).made(), 0, "these are not made as icons usually are");
+        let usual = icons::parameters(&mut network, 2);
+        store.save(&network, 2, &usual, &mut made.clone());
+        assert_eq!((store.find(&network, 2), store.find(&network, 0).made()), (made.clone(), 0));
         let other = fill(&mut network, 0, &parameters, &[], None, &cancel, &mut |_, _| ()).unwrap();
         assert_eq!(other.made(), 8);
         let parameters = Parameters { seed: 1, ..parameters };
@@ -260,8 +269,8 @@ mod tests {
     #[test]
     fn a_cancel_keeps_the_batches_that_are_done() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store { folder: folder.path().join("icons"), limit: LIMIT };
-        let (mut network, cancel) = (network(), Cancel::new());
+        let store = Store::new(folder.path().join("icons"), LIMIT);
+        let (mut network, cancel) = (network(tiny_a()), Cancel::new());
         cancel.cancel();
         let parameters = short(&mut network, 2);
         let mut made = |cancel: &Cancel| {
@@ -284,7 +293,7 @@ mod tests {
         assert_eq!(read(&folder.path().join("b.png"), &Icons::new(2, (4, 3))), None);
         let old = SystemTime::UNIX_EPOCH;
         File::options().append(true).open(folder.path().join("b.png")).unwrap().set_modified(old).unwrap();
-        Store { folder: folder.path().to_owned(), limit: bytes.len() as u64 }.prune();
+        Store::new(folder.path().to_owned(), bytes.len() as u64).prune();
         assert!(path.exists() && !folder.path().join("b.png").exists());
     }
 }

@@ -87,7 +87,12 @@ impl Page {
         let by = (width / self.size.0.max(1)).min(height / self.size.1.max(1)).max(1);
         let tile = (self.grid.tile.0 * by, self.grid.tile.1 * by);
         let grid = Grid { tile, gap: self.grid.gap * by, ..self.grid };
-        let tiles = grid.paint_on(self.ground, self.sheet.tiles(&self.channels, self.inks).into_iter());
+        let shown =
+            self.sheet.tiles(&self.channels, self.inks, self.ground).into_iter().map(|shown| match self.sheet {
+                Sheet::Filters(..) | Sheet::Maps(_) => shown,
+                Sheet::Examples(..) | Sheet::Icons(_) => tile::contained(&shown, tile, self.ground),
+            });
+        let tiles = grid.paint_on(self.ground, shown);
         let (width, height) = ((self.size.0 * by).max(tiles.width()), (self.size.1 * by).max(tiles.height()));
         let mut picture = RgbImage::from_pixel(width, height, Rgb(self.ground));
         let (left, top) = ((width - tiles.width()) / 2, (height - tiles.height()) / 2);
@@ -162,12 +167,19 @@ impl Sheet {
         }
     }
 
-    /// Paints tiles, a pixel a value; nothing for a channel that is not there.
-    pub fn tiles(&self, channels: &[usize], inks: Inks) -> Vec<RgbImage> {
+    /// Paints tiles, a pixel a value; the ground for a channel that is not there, and nearly that for one that is not made.
+    pub fn tiles(&self, channels: &[usize], inks: Inks, ground: [u8; 3]) -> Vec<RgbImage> {
         let shared = (inks.contrast == Contrast::Shared).then(|| self.ends(None));
+        let empty = Rgb(ground.map(|level| if level < 128 { level + 16 } else { level - 16 }));
+        let own = |tile: Option<&Arc<RgbImage>>| {
+            tile.map_or_else(
+                || RgbImage::from_fn(self.tile_size().0 as u32, self.tile_size().1 as u32, |_, _| empty),
+                |tile| (**tile).clone(),
+            )
+        };
         let paint = |channel: &usize| {
             if *channel >= self.count() {
-                return RgbImage::new(1, 1);
+                return RgbImage::from_pixel(1, 1, Rgb(ground));
             }
             let ends = shared.unwrap_or_else(|| self.ends(Some(*channel)));
             match self {
@@ -179,8 +191,8 @@ impl Sheet {
                     tile::values(filters.kernel(*channel, (*input).min(filters.inputs() - 1)), ends, inks.colormap)
                 }
                 Self::Maps(maps) => tile::values(maps.map(*channel), ends, inks.colormap),
-                Self::Examples(gallery, show) => gallery.tile(*channel, *show).clone(),
-                Self::Icons(icons) => icons.tile(*channel).map_or_else(|| RgbImage::new(1, 1), |tile| (**tile).clone()),
+                Self::Examples(gallery, show) => own(gallery.tile(*channel, *show)),
+                Self::Icons(icons) => own(icons.tile(*channel)),
             }
         };
         channels.iter().map(paint).collect()
@@ -201,11 +213,11 @@ mod tests {
     fn a_tile_uses_its_own_range_or_that_of_all() {
         let sheet = Sheet::Maps(Arc::new(FeatureMaps::new(array![[[0.0, 1.0]], [[2.0, 4.0]], [[0.0, 0.0]]])));
         let last = |contrast| {
-            sheet.tiles(&[0, 1, 2], inks(contrast)).iter().map(|t| t.get_pixel(1, 0).0[0]).collect::<Vec<_>>()
+            sheet.tiles(&[0, 1, 2], inks(contrast), [0; 3]).iter().map(|t| t.get_pixel(1, 0).0[0]).collect::<Vec<_>>()
         };
         assert_eq!(last(Contrast::Each), [255, 255, 0]);
         assert_eq!(last(Contrast::Shared), [64, 255, 0]);
-        assert_eq!(sheet.tiles(&[9], inks(Contrast::Each))[0].dimensions(), (1, 1));
+        assert_eq!(sheet.tiles(&[9], inks(Contrast::Each), [0; 3])[0].dimensions(), (1, 1));
         let page = Page::whole(sheet, vec![0, 1], inks(Contrast::Each));
         assert_eq!((page.size, page.paint(page.size).dimensions()), ((48 + 3 + 48, 24), (48 + 3 + 48, 24)));
     }

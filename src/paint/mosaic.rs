@@ -16,6 +16,9 @@ pub fn row(pictures: &[&RgbImage], gap: u32) -> RgbImage {
     row
 }
 
+/// Values along a tile from which they are seen as a picture and no longer one by one.
+const MANY: u32 = 24;
+
 /// Tiles of one size from left to right and from top to bottom, with a gap after each but the last of a row or column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
@@ -35,24 +38,43 @@ impl Grid {
     }
 
     /// A grid with tiles of `tile` values each in a room of `room` pixels: the largest tiles of which all `count` fit, or
-    /// tiles of `least` pixels of which a page does not take all. Tiles are enlarged or made smaller by whole numbers; a
-    /// gap is left free all around. Also the number of rows that there is room for.
+    /// tiles of `least` pixels of which a page does not take all. Small tiles, whose values are seen one by one, are enlarged
+    /// or made smaller by whole numbers; a gap is left free all around. Also the number of rows that there is room for.
     pub fn fitting(count: usize, tile: (u32, u32), room: (u32, u32), gap: u32, least: u32) -> (Self, usize) {
         let (width, height) = (tile.0.max(1), tile.1.max(1));
         let longest = width.max(height);
-        let larger = (1..=(room.0.max(room.1) / longest)).rev().map(|by| (width * by, height * by));
-        let smaller = (2..=longest).map(|by| (width.div_ceil(by), height.div_ceil(by)));
+        let whole = longest < MANY;
+        let most = room.0.max(room.1);
+        let larger = (1..=(most / longest)).rev().filter(|_| whole).map(|by| (width * by, height * by));
+        let smaller = (2..=longest).filter(|_| whole).map(|by| (width.div_ceil(by), height.div_ceil(by)));
+        let scaled = move |side: u32, to: u32| (side * to).div_ceil(longest).max(1);
+        let any = (1..=most).rev().filter(|_| !whole).map(|to| (scaled(width, to), scaled(height, to)));
         let along = |room: u32, side: u32| (room.saturating_sub(gap) / (side + gap)) as usize;
-        let mut best = None;
-        for tile in larger.chain(smaller) {
+        let mut best: Option<(Self, usize)> = None;
+        for tile in larger.chain(smaller).chain(any) {
             let (columns, rows) = (along(room.0, tile.0), along(room.1, tile.1));
-            if columns * rows > 0 {
-                if best.is_some() && tile.0.max(tile.1) < least {
-                    break;
+            if columns * rows == 0 {
+                continue;
+            }
+            let side = tile.0.max(tile.1);
+            let grid = Self { columns: even(columns, count, rows), tile, gap };
+            match &best {
+                Some(_) if side < least => break,
+                // A little smaller, where rows are then easy to count.
+                Some((found, rows)) if found.columns * rows >= count => {
+                    if side * 10 < found.tile.0.max(found.tile.1) * 9 || whole {
+                        break;
+                    }
+                    if grid.columns.is_multiple_of(8) {
+                        best = Some((grid, *rows.max(&along(room.1, tile.1))));
+                        break;
+                    }
                 }
-                best = Some((Self { columns: even(columns, count, rows), tile, gap }, rows));
-                if columns * rows >= count {
-                    break;
+                _ => {
+                    best = Some((grid, rows));
+                    if columns * rows >= count && grid.columns.is_multiple_of(8) {
+                        break;
+                    }
                 }
             }
         }
@@ -155,15 +177,15 @@ mod tests {
         let fitting = |count, tile, room| Grid::fitting(count, tile, room, 2, 16);
         let all = |columns, side, rows| (Grid { columns, tile: (side, side), gap: 2 }, rows);
         assert_eq!(fitting(64, (7, 7), (400, 300)), all(8, 35, 8), "7 · 5; ten would fit in a row");
-        assert_eq!(fitting(64, (112, 112), (800, 600)), all(8, 56, 10), "half the size");
+        assert_eq!(fitting(64, (112, 112), (800, 600)), all(8, 72, 8), "77 pixels would fit, ten in a row");
         assert_eq!(fitting(1, (3, 3), (100, 100)), all(1, 96, 1));
-        assert_eq!(fitting(16, (54, 54), (600, 500)), all(4, 108, 4), "five would fit in a row, and leave a hole");
-        assert_eq!(fitting(16, (64, 64), (500, 420)), all(4, 64, 6), "as wide as high, where the room is");
+        assert_eq!(fitting(16, (54, 54), (600, 500)), all(4, 122, 4));
+        assert_eq!(fitting(16, (6, 6), (500, 420)), all(4, 102, 4), "as wide as high, where the room is");
         let (grid, rows) = fitting(4096, (3, 3), (400, 300));
         assert_eq!((grid.tile, grid.columns, rows), ((18, 18), 16, 14), "a page");
         assert_eq!(fitting(3, (5, 5), (0, 9)).0.columns, 1, "a room for nothing");
         let (grid, rows) = fitting(100, (64, 32), (200, 400));
-        assert!(grid.tile.0 == 2 * grid.tile.1 && grid.columns * rows >= 100, "{grid:?}");
+        assert!(grid.tile.0.div_ceil(2) == grid.tile.1 && grid.columns * rows >= 100, "{grid:?}");
     }
 
     #[test]

@@ -86,15 +86,40 @@ pub fn colours_of(picture: &RgbImage, (width, height): (u32, u32), channels: usi
     })
 }
 
-/// Brings a tile to a size: smaller by averaging, larger by repeating, so that each value stays a square.
+/// Brings a tile to a size: smaller by averaging, larger by repeating, so that each value stays a square, where the size is a
+/// multiple of its own; by interpolation where it is not.
 pub fn fit(tile: &RgbImage, (width, height): (u32, u32)) -> RgbImage {
     let (width, height) = (width.max(1), height.max(1));
     match tile.dimensions() {
         same if same == (width, height) => tile.clone(),
         (0, _) | (_, 0) => RgbImage::new(width, height),
         (w, h) if w > width || h > height => imageops::thumbnail(tile, width, height),
-        _ => imageops::resize(tile, width, height, FilterType::Nearest),
+        (w, h) if width % w == 0 && height % h == 0 => imageops::resize(tile, width, height, FilterType::Nearest),
+        _ => imageops::resize(tile, width, height, FilterType::Triangle),
     }
+}
+
+/// Brings a picture to a size without steps: smaller by averaging, larger by interpolation.
+pub fn smooth(picture: &RgbImage, (width, height): (u32, u32)) -> RgbImage {
+    let (width, height) = (width.max(1), height.max(1));
+    match picture.dimensions() {
+        same if same == (width, height) => picture.clone(),
+        (0, _) | (_, 0) => RgbImage::new(width, height),
+        (w, h) if w > width || h > height => imageops::thumbnail(picture, width, height),
+        _ => imageops::resize(picture, width, height, FilterType::Triangle),
+    }
+}
+
+/// A picture in its own proportions in the middle of a tile, on a colour.
+pub fn contained(picture: &RgbImage, (width, height): (u32, u32), ground: [u8; 3]) -> RgbImage {
+    let (wide, high) = (picture.width().max(1), picture.height().max(1));
+    let scale = (width as f32 / wide as f32).min(height as f32 / high as f32);
+    let scaled = |length: u32, most: u32| ((length as f32 * scale).round() as u32).clamp(1, most.max(1));
+    let inside = smooth(picture, (scaled(wide, width), scaled(high, height)));
+    let mut tile = RgbImage::from_pixel(width.max(1), height.max(1), Rgb(ground));
+    let middle = |room: u32, length: u32| i64::from(room.saturating_sub(length) / 2);
+    imageops::replace(&mut tile, &inside, middle(width, inside.width()), middle(height, inside.height()));
+    tile
 }
 
 /// Brings a tile into a square, its longer side as long as that: small ones by whole pixels, so that each value stays a
@@ -142,6 +167,15 @@ mod tests {
         assert_eq!([tile.get_pixel(0, 0).0, tile.get_pixel(1, 0).0], [[128; 3], [255, 0, 128]]);
         assert_eq!(colours(filter.view(), [2, 1, 0], 0.5).get_pixel(1, 0).0, [128, 0, 255]);
         assert_eq!(colours(filter.view(), [0, 1, 2], 0.0).get_pixel(1, 0).0, [128; 3]);
+    }
+
+    #[test]
+    fn a_picture_is_contained_in_its_proportions() {
+        let picture = RgbImage::from_pixel(4, 2, Rgb([9; 3]));
+        let tile = contained(&picture, (8, 8), [7; 3]);
+        let column: Vec<u8> = (0..8).map(|y| tile.get_pixel(3, y).0[0]).collect();
+        assert_eq!(column, [7, 7, 9, 9, 9, 9, 7, 7]);
+        assert_eq!(contained(&RgbImage::new(0, 0), (2, 2), [7; 3]).dimensions(), (2, 2));
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub struct Capabilities {
     pub tmux: bool,
     /// Colours of text.
     pub depth: Depth,
-    /// Whether the background is light, where the terminal says.
-    pub light: Option<bool>,
+    /// The background, where the terminal says.
+    pub ground: Option<[u8; 3]>,
     /// Keys typed while the terminal was asked.
     pub typed: Vec<KeyEvent>,
     /// The terminal did not answer in time: answers may come late and are not keys.
@@ -57,7 +57,7 @@ struct Answers {
     cell: Option<(u16, u16)>,
     registers: Option<usize>,
     name: Option<String>,
-    light: Option<bool>,
+    ground: Option<[u8; 3]>,
 }
 
 /// Asks the terminal, unless standard input or output is not one or `choice` and the environment leave nothing to ask.
@@ -112,7 +112,7 @@ fn judge(
         registers: answers.registers.unwrap_or(256),
         tmux,
         depth,
-        light: answers.light,
+        ground: answers.ground,
         typed,
         late: asked && !answers.finished,
     }
@@ -178,7 +178,7 @@ fn parse(read: &[u8]) -> (Answers, Vec<KeyEvent>) {
             '[' => control_answer(body, &mut answers),
             '_' => answers.kitty |= body.starts_with("Gi=31") && body.ends_with("OK"),
             'P' => answers.name = body.strip_prefix(">|").map(str::to_owned).or(answers.name),
-            _ => answers.light = body.strip_prefix("11;rgb:").and_then(light).or(answers.light),
+            _ => answers.ground = body.strip_prefix("11;rgb:").and_then(colour).or(answers.ground),
         }
         rest = after;
     }
@@ -224,14 +224,22 @@ fn control_answer(body: &str, answers: &mut Answers) {
     }
 }
 
-/// Whether `RRRR/GGGG/BBBB` is light (Rec. 601 luma).
-fn light(colour: &str) -> Option<bool> {
-    let parts: Vec<f32> = colour
-        .split('/')
-        .map(|part| u32::from_str_radix(part, 16).ok().map(|v| v as f32 / (16_f32.powi(part.len() as i32) - 1.0)))
-        .collect::<Option<_>>()?;
-    let [r, g, b] = parts[..] else { return None };
-    Some(0.299 * r + 0.587 * g + 0.114 * b > 0.5)
+/// `RRRR/GGGG/BBBB`, of one to four digits each.
+fn colour(text: &str) -> Option<[u8; 3]> {
+    let level = |part: &str| {
+        let most = 16_f32.powi(part.len() as i32) - 1.0;
+        u32::from_str_radix(part, 16).ok().map(|value| (value as f32 / most * 255.0).round() as u8)
+    };
+    let levels: Vec<u8> = text.split('/').map(level).collect::<Option<_>>()?;
+    levels.try_into().ok()
+}
+
+impl Capabilities {
+    /// Whether the background is light (Rec. 601 luma), where the terminal says.
+    pub fn is_light(&self) -> Option<bool> {
+        let [r, g, b] = self.ground?.map(f32::from);
+        Some(0.299 * r + 0.587 * g + 0.114 * b > 127.5)
+    }
 }
 
 /// The key behind a character that was typed early.
@@ -263,7 +271,9 @@ mod tests {
         let read = b"\x1bP>|XTerm(379)\x1b\\\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[6;18;9t\x1b[?1;0;16S\x1b[?64;1;4;22c";
         let found = judged(read, GraphicsChoice::Auto, &[("TERM", "xterm-256color")]);
         assert_eq!((found.graphics, found.cell, found.registers), (Graphics::Sixel, (9, 18), 16));
-        assert_eq!((found.light, found.depth, found.late), (Some(true), Depth::True, false));
+        assert_eq!((found.ground, found.is_light()), (Some([255; 3]), Some(true)));
+        assert_eq!((found.depth, found.late), (Depth::True, false));
+        assert_eq!((colour("10/14/1a"), colour("1/2")), (Some([16, 20, 26]), None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 use super::{framed, panes, text, view};
 use crate::app::state::{Load, State};
@@ -10,12 +10,13 @@ use crate::app::state::{Load, State};
 /// Draws the canvas without its pictures.
 pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     let (theme, view) = (&state.theme, view::of(state.tab));
-    let title = Line::from(vec![Span::raw(" "), Span::styled(view.title(state), theme.quiet), Span::raw(" ")]);
-    let inner = framed(area, title, theme, buffer);
+    let inner = framed(area, Line::default(), theme, buffer);
+    let mut line = Rect { x: area.x + 1, width: area.width.saturating_sub(3), height: 1, ..area };
     if let Some(follows) = view.late(state) {
-        let line = Rect { x: area.x + 2, width: area.width.saturating_sub(4), height: 1, ..area };
-        text::right(buffer, line, &format!(" {follows} "), theme.warn);
+        line.width = line.width.saturating_sub(text::right(buffer, line, &format!(" {follows} "), theme.warn) + 1);
     }
+    let title = text::parts(&view.title(state), usize::from(line.width).saturating_sub(2));
+    text::left(buffer, line, &format!(" {title} "), theme.quiet);
     for pane in panes::canvas(state) {
         if !pane.caption.is_empty() {
             text::centred(buffer, panes::caption_area(&pane), &pane.caption, theme.quiet);

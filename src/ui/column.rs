@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
 use super::text;
 use crate::config::theme::Theme;
@@ -53,6 +54,13 @@ impl Column<'_> {
         text::left(self.buffer, row, label, self.theme.quiet);
         let rest = Rect { x: row.x + columns.min(row.width), width: row.width.saturating_sub(columns), ..row };
         text::left(self.buffer, rest, value, style);
+    }
+
+    /// As [`Column::pair`], said in the first of some ways that fits, or else in the last.
+    pub fn pair_in(&mut self, label: &str, ways: &[String], style: Style) {
+        let room = usize::from(self.left.width.saturating_sub(LABEL));
+        let fits = ways.iter().find(|way| way.width() <= room).or(ways.last());
+        self.pair(label, fits.map_or("", String::as_str), style);
     }
 
     /// Wrapped text.

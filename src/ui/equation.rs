@@ -2,11 +2,12 @@
 //!
 //! Must not compute it: the state has the product.
 
+use ndarray::Axis;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 
-use super::panes::{Pane, captioned};
+use super::panes::{Pane, arranged, captioned};
 use super::{numbers, text};
 use crate::app::state::State;
 use crate::interpretation::convolution::Product;
@@ -18,9 +19,13 @@ use crate::model::unit::Unit;
 use crate::paint::overlay::edges;
 
 /// Columns of a number: with three digits, and with two where there is no room for that.
-const NUMBERS: [u16; 2] = [8, 5];
+const NUMBERS: [u16; 2] = [7, 5];
 /// Columns between kernel and patch.
 const BETWEEN: u16 = 3;
+/// Columns between two pictures.
+const GAP: u16 = 3;
+/// What stands between the pictures.
+const SIGNS: [&str; 3] = ["∗", "=", "→"];
 /// Colour of the frame around the position.
 const MARK: [u8; 3] = [255, 170, 40];
 /// Rows below the numbers: the sums of the inputs and what comes of them.
@@ -47,13 +52,8 @@ fn rows(filters: &Filters, inner: Rect) -> u16 {
 /// The four pictures and the numbers below them.
 fn rooms(filters: &Filters, inner: Rect) -> ([Rect; 4], Rect) {
     let [top, bottom] = Layout::vertical([Constraint::Fill(1), Constraint::Length(rows(filters, inner))]).areas(inner);
-    let quarters = |room: Rect| Layout::horizontal([Constraint::Fill(1); 2]).spacing(3).areas::<2>(room);
-    if top.width >= top.height * 5 {
-        return (Layout::horizontal([Constraint::Fill(1); 4]).spacing(3).areas(top), bottom);
-    }
-    let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(top);
-    let ([a, b], [c, d]) = (quarters(above), quarters(below));
-    ([a, b, c, d], bottom)
+    let rooms = arranged(top, 4, GAP);
+    ([0, 1, 2, 3].map(|at| rooms.get(at).copied().unwrap_or_default()), bottom)
 }
 
 /// Picture, filter and the feature maps before and after the activation, with the position marked.
@@ -86,11 +86,14 @@ pub fn panes(state: &State, filters: &std::sync::Arc<Filters>, unit: Unit, inner
     };
     let drawn = if in_colours { chosen } else { Some(told) };
     let what = if in_colours { "the picture".to_owned() } else { format!("input {told}") };
+    // Signs stand between pictures in a line, and before their names in two rows.
+    let lines = input.y != after.y;
+    let named = |at: usize, name: &str| if lines { format!("{} {name}", SIGNS[at]) } else { name.to_owned() };
     vec![
         captioned(0, input, what, input_subject),
-        captioned(1, filter, "∗ filter".to_owned(), Some(single(Sheet::Filters(filters.clone(), drawn), unit.channel))),
-        captioned(2, before, "+ bias =".to_owned(), of_map(Side::Before)),
-        captioned(3, after, "→ activation".to_owned(), of_map(Side::After)),
+        captioned(1, filter, named(0, "filter"), Some(single(Sheet::Filters(filters.clone(), drawn), unit.channel))),
+        captioned(2, before, named(1, "sum + bias"), of_map(Side::Before)),
+        captioned(3, after, named(2, "activation"), of_map(Side::After)),
     ]
 }
 
@@ -109,7 +112,16 @@ fn mark(corner: (isize, isize), reach: (usize, usize), size: (usize, usize)) -> 
 /// Kernel, patch, and what comes of them.
 pub fn text(state: &State, filters: &Filters, unit: Unit, inner: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
-    let (_, room) = rooms(filters, inner);
+    let (pictures, room) = rooms(filters, inner);
+    for (sign, picture) in SIGNS.iter().zip(&pictures).filter(|_| pictures[0].y == pictures[3].y) {
+        let (x, y) = (picture.right(), picture.y + picture.height / 2);
+        text::centred(
+            buffer,
+            Rect { x, y, width: GAP.min(inner.right().saturating_sub(x)), height: 1 },
+            sign,
+            theme.accent.add_modifier(Modifier::BOLD),
+        );
+    }
     let Some((product, (row, column))) = state.product().zip(state.work_at()) else {
         text::centred(buffer, room, "computing what the filter sees", theme.quiet);
         return;
@@ -120,18 +132,21 @@ pub fn text(state: &State, filters: &Filters, unit: Unit, inner: Rect, buffer: &
     if let Some(columns) = number_width(filters, inner) {
         let block = width as u16 * columns;
         let left = room.x + room.width.saturating_sub(block * 2 + BETWEEN) / 2;
-        let written = |value: f32| if columns == NUMBERS[0] { numbers::number(value) } else { numbers::short(value) };
+        let kernel = filters.kernel(unit.channel, told);
+        let patch = product.patch.index_axis(Axis(0), told);
+        let digits = if columns == NUMBERS[0] { 3 } else { 2 };
+        let [of_kernel, of_patch] = [kernel, patch].map(|values| numbers::Aligned::of(values.iter(), digits));
         let line = |at: u16| Rect { x: left, y: room.y + at, width: block, height: 1 };
         let beside = |at: u16| Rect { x: left + block + BETWEEN, ..line(at) };
-        text::right(buffer, line(0), &format!("kernel, {}", name(told)), theme.quiet);
-        text::right(buffer, beside(0), &format!("patch at row {row}, column {column}"), theme.quiet);
-        let kernel = filters.kernel(unit.channel, told);
+        heading(buffer, line(0), [&format!("kernel, {}", name(told)), "kernel"], &of_kernel.unit(), theme.quiet);
+        let place = [format!("patch at row {row}, column {column}"), "patch".to_owned()];
+        heading(buffer, beside(0), [&place[0], &place[1]], &of_patch.unit(), theme.quiet);
         for y in 0..height {
             let at = 1 + y as u16;
             for x in 0..width {
                 let cell = |block: Rect| Rect { x: block.x + x as u16 * columns, width: columns, ..block };
-                text::right(buffer, cell(line(at)), &written(kernel[[y, x]]), theme.text);
-                text::right(buffer, cell(beside(at)), &written(product.patch[[told, y, x]]), theme.text);
+                text::right(buffer, cell(line(at)), &of_kernel.write(kernel[[y, x]]), theme.text);
+                text::right(buffer, cell(beside(at)), &of_patch.write(patch[[y, x]]), theme.text);
             }
             if y == height / 2 {
                 let between = Rect { x: left + block, width: BETWEEN, ..line(at) };
@@ -143,6 +158,14 @@ pub fn text(state: &State, filters: &Filters, unit: Unit, inner: Rect, buffer: &
     text::centred(buffer, bottom(2), &sums(&product, &name, usize::from(room.width)), theme.quiet);
     let (result, style) = result(state, unit, &product, (row, column));
     text::centred(buffer, bottom(1), &result, style);
+}
+
+/// Names a block of numbers, the longer way where there is room, and says in what they are counted.
+fn heading(buffer: &mut Buffer, line: Rect, names: [&str; 2], unit: &str, style: Style) {
+    let whole = |name: &str| if unit.is_empty() { name.to_owned() } else { format!("{name}, in {unit}") };
+    let [long, short] = names.map(whole);
+    let fits = long.chars().count() <= usize::from(line.width);
+    text::right(buffer, line, if fits { &long } else { &short }, style);
 }
 
 /// What an input is called: its colour, or its number among the channels before.
@@ -158,10 +181,10 @@ fn sums(product: &Product, name: &dyn Fn(usize) -> String, width: usize) -> Stri
     if inputs.len() > 4 {
         inputs.sort_by(|a, b| product.sums[*b].abs().total_cmp(&product.sums[*a].abs()));
     }
-    let mut line = "Σ kernel × patch:".to_owned();
+    let mut line = "Σ kernel × patch,".to_owned();
     for (at, input) in inputs.into_iter().enumerate() {
         let comma = if at > 0 { "," } else { "" };
-        let more = format!("{comma} {} {}", name(input), numbers::number(product.sums[input]));
+        let more = format!("{comma} {}: {}", name(input), numbers::number(product.sums[input]));
         if line.chars().count() + more.chars().count() + 2 > width {
             line += ", …";
             break;

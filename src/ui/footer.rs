@@ -30,10 +30,11 @@ pub fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     let hint = |commands: &[Command], word: &str| {
         let keys: Vec<String> = commands.iter().filter_map(|c| state.keymap.keys(*c).into_iter().next()).collect();
-        (keys.join(" "), word.to_owned())
+        (together(&keys), word.to_owned())
     };
     let (mut offered, kept): (Vec<Shown>, Vec<Shown>) = if state.pressed.is_empty() {
-        let all = FIRST.iter().chain(view::of(state.tab).hints()).chain(&LAST);
+        let own = view::of(state.tab).hints(state);
+        let all = FIRST.into_iter().chain(own).chain(LAST);
         let useful = all.filter(|(commands, _)| commands.iter().all(|c| c.enabled(state).is_ok()));
         let always = ALWAYS.iter().map(|(commands, word)| hint(commands, word));
         (useful.map(|(commands, word)| hint(commands, word)).collect(), always.collect())
@@ -56,6 +57,16 @@ pub fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
         write(" ", theme.quiet);
         write(word, theme.quiet);
     }
+}
+
+/// Keys side by side; what all of them are pressed with is said once.
+fn together(keys: &[String]) -> String {
+    let with = |key: &String| key.rfind('-').filter(|at| at + 1 < key.len()).map_or("", |at| &key[..=at]).to_owned();
+    let shared = keys.first().map(with).filter(|shared| keys.iter().all(|key| with(key) == *shared));
+    let shared = shared.unwrap_or_default();
+    let rest: Vec<&str> =
+        keys.iter().enumerate().map(|(at, key)| if at > 0 { &key[shared.len()..] } else { key }).collect();
+    rest.join(" ")
 }
 
 /// Draws device, runtime, protocol and the last job on the left; what runs on the right.
@@ -108,4 +119,18 @@ fn job(state: &State, running: &Running, area: Rect, buffer: &mut Buffer) -> u16
     used += width + 1;
     let rest = Rect { width: area.width.saturating_sub(used + 1), ..area };
     used + 1 + text::right(buffer, rest, name, theme.accent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_with_the_same_modifier_say_it_once() {
+        let joined = |keys: &[&str]| together(&keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>());
+        assert_eq!(joined(&["Shift-←", "Shift-→"]), "Shift-← →");
+        assert_eq!(joined(&["-", "+"]), "- +");
+        assert_eq!(joined(&["Ctrl-c", "q"]), "Ctrl-c q");
+        assert_eq!(joined(&[]), "");
+    }
 }

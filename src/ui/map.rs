@@ -15,17 +15,15 @@ use crate::model::output::Activation;
 use crate::paint::legend;
 
 /// What is drawn and how: `overlay 60 % · abs-max · clamp 1–99 % · σ 2 · viridis`.
-pub fn title(state: &State) -> String {
+pub fn title(state: &State) -> Vec<String> {
     let look = &state.look;
     if state.values().is_none() {
-        return match &state.running {
-            None => "picture".to_owned(),
-            Some(running) => format!("picture · {} follows", running.key.title()),
-        };
+        let follows = state.running.as_ref().map(|running| format!("{} follows", running.key.title()));
+        return std::iter::once("picture".to_owned()).chain(follows).collect();
     }
     let mut parts = vec![look.view.to_string()];
     if look.view == View::Picture {
-        return parts.remove(0);
+        return parts;
     }
     if matches!(look.view, View::Overlay | View::SideBySide) {
         let everywhere = if look.blend == Blend::Uniform { " everywhere" } else { "" };
@@ -44,7 +42,7 @@ pub fn title(state: &State) -> String {
     if let Some(explained) = state.explained().filter(|e| e.attribution.done < e.attribution.total) {
         parts.push(format!("{} of {} steps", explained.attribution.done, explained.attribution.total));
     }
-    parts.join(" · ")
+    parts
 }
 
 /// Method, layer and class, for the breadcrumb.

@@ -51,8 +51,7 @@ pub fn page(state: &State, inner: Rect, sheet: Sheet, order: &[usize]) -> Pane {
     let area = super::centred(cells, inner);
     let size = state.encoding.pixels(area.as_size());
     let cursor = Some((channel, accent(&state.theme)));
-    let page =
-        Page { sheet, channels, grid, size, inks: state.inks(), cursor, ground: ground(&state.theme), old: false };
+    let page = Page { sheet, channels, grid, size, inks: state.inks(), cursor, ground: state.ground(), old: false };
     Pane { place: 0, area, caption: String::new(), subject: Some(Subject::Sheet(page)) }
 }
 
@@ -73,16 +72,8 @@ pub fn rows(state: &State, inner: Rect, sheet: Sheet, rows: &[Vec<usize>]) -> Pa
     let (width, height) = grid.size(channels.len());
     let area = super::centred(encoding.cells((width + 2 * gap, height + 2 * gap)), inner);
     let size = encoding.pixels(area.as_size());
-    let page = Page {
-        sheet,
-        channels,
-        grid,
-        size,
-        inks: state.inks(),
-        cursor: None,
-        ground: ground(&state.theme),
-        old: false,
-    };
+    let page =
+        Page { sheet, channels, grid, size, inks: state.inks(), cursor: None, ground: state.ground(), old: false };
     Pane { place: 0, area, caption: String::new(), subject: Some(Subject::Sheet(page)) }
 }
 
@@ -101,12 +92,6 @@ fn accent(theme: &Theme) -> [u8; 3] {
         Some(Color::Rgb(r, g, b)) => [r, g, b],
         _ => [255, 170, 40],
     }
-}
-
-/// The colour behind tiles: that of the terminal, by the text that can be read on it.
-fn ground(theme: &Theme) -> [u8; 3] {
-    let dark_text = matches!(theme.text.fg, Some(Color::Rgb(r, g, b)) if [r, g, b].iter().all(|level| *level < 100));
-    if dark_text { [255; 3] } else { [0; 3] }
 }
 
 /// Which page of how many is in view, where there are several.

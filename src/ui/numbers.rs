@@ -22,16 +22,50 @@ pub fn decimal(value: f64) -> String {
     format!("{value:.2}").replace('-', "−")
 }
 
-/// A number in four columns, with two digits or so.
-pub fn short(value: f32) -> String {
-    let text = match value.abs() {
-        v if !v.is_finite() => format!("{value}"),
-        v if v >= 999.5 => format!("{value:.0e}"),
-        v if v >= 9.95 => format!("{value:.0}"),
-        v if v >= 0.995 => format!("{value:.1}"),
-        _ => format!("{value:.2}").replacen("0.", ".", 1),
-    };
-    text.replace("-.00", ".00").replace('-', "−")
+/// How numbers that stand below each other are written: with the same decimals, as many as show the largest with so many
+/// digits, and in powers of ten where they are too small or too large for that.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Aligned {
+    decimals: usize,
+    power: i32,
+    /// Whether the zero before the point is left out.
+    bare: bool,
+}
+
+impl Aligned {
+    /// For these numbers, 2 or 3 digits of the largest.
+    pub fn of<'a>(values: impl Iterator<Item = &'a f32>, digits: i32) -> Self {
+        let largest = values.map(|value| value.abs()).filter(|value| value.is_finite()).fold(0.0, f32::max);
+        // As it is after rounding: 0.0999 is written as 0.100.
+        let size =
+            if largest > 0.0 { (f64::from(largest) * (1.0 + 0.5 * 0.1_f64.powi(digits))).log10().floor() } else { 0.0 };
+        let size = size as i32;
+        let power = if (-1..digits).contains(&size) { 0 } else { size };
+        let decimals = (digits - 1 - (size - power)).clamp(0, digits) as usize;
+        Self { decimals, power, bare: digits < 3 }
+    }
+
+    /// What they are counted in: nothing, or a power of ten.
+    pub fn unit(&self) -> String {
+        const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+        if self.power == 0 {
+            return String::new();
+        }
+        let digits = self.power.unsigned_abs().to_string();
+        let raised: String = digits.bytes().map(|digit| DIGITS[usize::from(digit - b'0') % 10]).collect();
+        format!("10{}{raised}", if self.power < 0 { "⁻" } else { "" })
+    }
+
+    /// A number.
+    pub fn write(&self, value: f32) -> String {
+        let text = format!("{:.*}", self.decimals, f64::from(value) / 10_f64.powi(self.power));
+        let is_zero = text.bytes().all(|c| matches!(c, b'0' | b'.' | b'-'));
+        let text = if is_zero { text.replace('-', "") } else { text.replace('-', "−") };
+        match text.split_once("0.").filter(|(sign, _)| self.bare && matches!(*sign, "" | "−")) {
+            Some((sign, rest)) => format!("{sign}.{rest}"),
+            None => text,
+        }
+    }
 }
 
 /// A bar of at most `width` cells in steps of an eighth.
@@ -52,9 +86,24 @@ mod tests {
     }
 
     #[test]
-    fn short_numbers_fit_four_columns() {
-        let texts = [0.0, -0.004, 0.41, -0.999, 9.94, -12.8, 998.0, -1300.0].map(short);
-        assert_eq!(texts, [".00", ".00", ".41", "−1.0", "9.9", "−13", "998", "−1e3"]);
+    fn numbers_in_a_block_have_the_same_decimals() {
+        let written = |values: &[f32], digits| {
+            let aligned = Aligned::of(values.iter(), digits);
+            let texts: Vec<String> = values.iter().map(|value| aligned.write(*value)).collect();
+            (texts.join(" "), aligned.unit())
+        };
+        let plain = |text: &str| (text.to_owned(), String::new());
+        assert_eq!(written(&[0.412, -0.004, 0.0, -0.0001], 3), plain("0.412 −0.004 0.000 0.000"));
+        assert_eq!(written(&[0.412, -0.004, 0.0], 2), plain(".41 .00 .00"));
+        assert_eq!(written(&[-2.64, 0.5, 1.0], 2), plain("−2.6 .5 1.0"));
+        assert_eq!(written(&[-2.64, 0.5], 3), plain("−2.64 0.50"));
+        assert_eq!(written(&[31.4, -7.0], 2), plain("31 −7"));
+        assert_eq!(written(&[0.0412, -0.004], 3), ("4.12 −0.40".to_owned(), "10⁻²".to_owned()));
+        assert_eq!(written(&[0.0412, -0.004], 2), ("4.1 −.4".to_owned(), "10⁻²".to_owned()));
+        assert_eq!(written(&[123_456.0, -7.0], 3), ("1.23 0.00".to_owned(), "10⁵".to_owned()));
+        assert_eq!(written(&[0.0999_9], 3), plain("0.100"));
+        assert_eq!(written(&[0.0, 0.0], 2), plain(".0 .0"));
+        assert_eq!(Aligned::of([f32::NAN, f32::INFINITY].iter(), 2).write(f32::NAN), "NaN");
     }
 
     #[test]

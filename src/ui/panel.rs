@@ -75,7 +75,7 @@ fn predictions(state: &State, facts: &Facts, column: &mut Column<'_>) {
     let names: Vec<String> = shown.iter().map(|p| first_name(&facts.labels.name(p.class)).to_owned()).collect();
     let width = column.left.width;
     // The numbers are always there; name and bar share what is left.
-    let name_width = (names.iter().map(|n| n.width()).max().unwrap_or(0) as u16).min(width.saturating_sub(26)).max(8);
+    let name_width = (names.iter().map(|n| n.width()).max().unwrap_or(0) as u16).min(width.saturating_sub(22)).max(8);
     let header = column.row();
     if facts.activation == Activation::None {
         text::right(column.buffer, header, "output", theme.quiet);

@@ -90,6 +90,25 @@ pub fn halves(area: Rect) -> [Rect; 2] {
     Layout::horizontal([Constraint::Fill(1); 2]).spacing(1).areas(area)
 }
 
+/// Rooms for so many square pictures, each below its caption: in as many rows as make the pictures largest, in one where that
+/// makes no difference.
+pub fn arranged(area: Rect, count: usize, spacing: u16) -> Vec<Rect> {
+    let count = count.max(1) as u16;
+    let side = |rows: u16| {
+        let columns = count.div_ceil(rows);
+        let width = area.width.saturating_sub(spacing * (columns - 1)) / columns;
+        width.min((area.height / rows).saturating_sub(1) * 2)
+    };
+    let rows = (1..=count).max_by_key(|rows| (side(*rows), std::cmp::Reverse(*rows))).unwrap_or(1);
+    let columns = count.div_ceil(rows);
+    let lines = Layout::vertical(vec![Constraint::Fill(1); usize::from(rows)]).split(area);
+    let line = |line: &Rect| {
+        let rooms = Layout::horizontal(vec![Constraint::Fill(1); usize::from(columns)]).spacing(spacing).split(*line);
+        rooms.to_vec()
+    };
+    lines.iter().flat_map(line).take(usize::from(count)).collect()
+}
+
 /// A picture in a room whose first row is kept for its caption; see [`caption_area`].
 pub fn captioned(place: u32, room: Rect, caption: String, subject: Option<Subject>) -> Pane {
     let area = Rect { y: room.y + 1, height: room.height.saturating_sub(1), ..room };
@@ -109,7 +128,7 @@ pub fn strip(state: &State) -> Option<Strip> {
     let noted = !entries.notes.is_empty();
     let picture_rows = inner.height.saturating_sub(1 + u16::from(noted));
     // Square pictures, a column of air, and room for a short name.
-    let width = (picture_rows * 2 + 2).max(LEAST_WIDTH).max(longest(&entries.names).min(14) + 2);
+    let width = (picture_rows * 2 + 2).max(LEAST_WIDTH).max(longest(&entries.names).min(16) + 2);
     let fitting = usize::from((inner.width / width).max(1));
     let (indices, chosen_at) = window(&entries, fitting);
     let cells = indices.into_iter().enumerate().map(|(at, index)| {
@@ -163,6 +182,20 @@ mod tests {
             &Entries { title: String::new(), names, notes: Vec::new(), chosen, sampled, of_pictures: false },
             fitting,
         )
+    }
+
+    #[test]
+    fn pictures_are_arranged_as_large_as_can_be() {
+        let rooms = |width, height, count| {
+            let rooms = arranged(Rect::new(0, 0, width, height), count, 1);
+            (rooms.len(), (rooms[0].width, rooms[0].height))
+        };
+        assert_eq!(rooms(80, 20, 2), (2, (40, 20)));
+        assert_eq!(rooms(40, 40, 2), (2, (40, 20)));
+        assert_eq!(rooms(63, 15, 4), (4, (15, 15)));
+        assert_eq!(rooms(80, 40, 4), (4, (40, 20)));
+        assert_eq!(rooms(80, 40, 3), (3, (40, 20)));
+        assert_eq!(rooms(0, 0, 0), (1, (0, 0)));
     }
 
     #[test]

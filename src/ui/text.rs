@@ -29,6 +29,13 @@ pub fn clip_front(text: &str, width: usize) -> String {
     backwards(&clip(&backwards(text), width))
 }
 
+/// As many of the parts as there is room for, the first at any rate.
+pub fn parts(parts: &[String], width: usize) -> String {
+    let joined = |count: usize| parts[..count].join(" · ");
+    let fitting = (1..=parts.len()).rev().map(joined).find(|text| text.width() <= width);
+    fitting.unwrap_or_else(|| clip(parts.first().map_or("", String::as_str), width))
+}
+
 /// Writes at the left of the area's first row and returns the columns used.
 pub fn left(buffer: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
     let text = clip(text, usize::from(area.width));
@@ -100,6 +107,14 @@ mod tests {
         assert_eq!(clip("日本語", 4), "日…");
         assert_eq!(clip("abc", 0), "");
         assert_eq!(clip_front("n023_zebra", 7), "…_zebra");
+    }
+
+    #[test]
+    fn what_matters_least_goes_first() {
+        let all = ["64 filters", "in colours", "page 1 of 2"].map(str::to_owned);
+        assert_eq!(parts(&all, 40), "64 filters · in colours · page 1 of 2");
+        assert_eq!(parts(&all, 36), "64 filters · in colours");
+        assert_eq!((parts(&all, 7), parts(&[], 7)), ("64 fil…".to_owned(), String::new()));
     }
 
     #[test]

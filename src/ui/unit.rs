@@ -1,6 +1,6 @@
 //! What the views of units have in common: address, panel, strip of layers. Must not know what a unit does.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
 
 use super::column::Column;
 use super::panes::{BESIDE, Pane};
@@ -10,6 +10,9 @@ use crate::app::state::State;
 use crate::jobs::subject::{Subject, Values};
 use crate::jobs::{Facts, Outcome};
 use crate::look::{Look, View};
+
+/// Columns and rows of an icon in the corner of a panel.
+const CORNER: Size = Size::new(10, 5);
 
 /// Rows of the panel that are text.
 const TEXT: u16 = 11;
@@ -28,6 +31,17 @@ pub fn rooms(inner: Rect) -> [Rect; 2] {
     }
     let text = Rect { height: TEXT, ..inner };
     [text, Rect { y: text.bottom(), height: inner.height - TEXT, ..inner }]
+}
+
+/// The room of a unit's icon in the corner of a panel of text; `None` where the text needs it.
+pub fn corner(inner: Rect) -> Option<Rect> {
+    let Size { width, height } = CORNER;
+    (inner.width >= width + 34 && inner.height >= 2 * height).then(|| Rect {
+        x: inner.right() - width,
+        width,
+        height,
+        ..inner
+    })
 }
 
 /// The unit's picture in the panel.

@@ -9,12 +9,14 @@ use ratatui::layout::Rect;
 
 use super::column::Column;
 use super::panes::Pane;
+use super::unit;
+use crate::app;
 use crate::app::command::Command;
 use crate::app::state::{Load, State, Tab};
 use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
-mod circuits;
+pub mod circuits;
 mod examples;
 mod explain;
 mod filters;
@@ -60,10 +62,15 @@ pub fn small(state: &State, index: usize) -> Option<Subject> {
     }
 }
 
+/// The layers through which the unit under the cursor moves in the view that is shown.
+fn unit_layers(state: &State) -> Option<Vec<usize>> {
+    app::view::of(state.tab).unit_layers(state)
+}
+
 /// How a view is drawn.
 pub trait View {
-    /// What is drawn and how, for the frame of the canvas.
-    fn title(&self, state: &State) -> String;
+    /// What is drawn and how, for the frame of the canvas: in parts, of which the last goes first where there is no room.
+    fn title(&self, state: &State) -> Vec<String>;
 
     /// What follows the picture in the breadcrumb.
     fn crumbs(&self, state: &State, facts: &Facts) -> Vec<String>;
@@ -92,18 +99,24 @@ pub trait View {
     /// What the panel says, below the predictions where it begins with them.
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>);
 
-    /// What the strip steps through.
+    /// What the strip steps through: the layers of a view of units, otherwise the pictures.
     fn strip(&self, state: &State) -> Entries {
-        Entries::pictures(state)
+        match unit_layers(state) {
+            Some(layers) => unit::strip(state, &layers),
+            None => Entries::pictures(state),
+        }
     }
 
     /// What the strip shows of one of its entries.
     fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
-        small(state, index)
+        match unit_layers(state) {
+            Some(layers) => unit::thumbnail(state, *layers.get(index)?),
+            None => small(state, index),
+        }
     }
 
-    /// What can be done here, in the order of its use.
-    fn hints(&self) -> &'static [Hint];
+    /// What can be done here and now, in the order of its use.
+    fn hints(&self, state: &State) -> Vec<Hint>;
 }
 
 /// How the view behind a digit is drawn.

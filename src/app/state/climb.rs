@@ -7,7 +7,10 @@ use crate::choice::choice;
 use crate::interpretation::maximization::{Objective, Parameters};
 use crate::jobs::climb::Climb;
 use crate::jobs::icons::Icons;
+use crate::jobs::sheet::{Page, Sheet};
+use crate::jobs::subject::Subject;
 use crate::jobs::{Key, Outcome};
+use crate::model::unit::Unit;
 
 choice! {
     /// What of the unit under the cursor is climbed.
@@ -74,13 +77,24 @@ impl State {
         }
     }
 
-    /// The icons of the layer, as far as they are made.
+    /// The icons of the layer under the cursor, as far as they are made.
     pub fn icons(&self) -> Option<Arc<Icons>> {
-        let [kept, all] = self.icons_questions()?;
-        match self.so_far(&all).or_else(|| self.so_far(&kept))? {
+        self.icons_of(self.unit()?.layer)
+    }
+
+    /// The icons of a layer, as far as they are made.
+    pub fn icons_of(&self, layer: usize) -> Option<Arc<Icons>> {
+        let so_far = |make: bool| self.so_far(&Key::Icons { layer, make });
+        match so_far(true).or_else(|| so_far(false))? {
             Outcome::Icons(icons) => Some(icons),
             _ => None,
         }
+    }
+
+    /// The icon of a unit, once it is made, as a picture of its own.
+    pub fn icon(&self, unit: Unit) -> Option<Subject> {
+        let icons = self.icons_of(unit.layer).filter(|icons| icons.tile(unit.channel).is_some())?;
+        Some(Subject::Sheet(Page::whole(Sheet::Icons(icons), vec![unit.channel], self.inks())))
     }
 
     /// Whether the climb goes on.

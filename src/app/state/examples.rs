@@ -10,6 +10,7 @@ use crate::jobs::examples::{Gallery, Kinds, Show, TILE, grouped};
 use crate::jobs::indexer::News;
 use crate::jobs::sheet::{Page, Sheet};
 use crate::jobs::{Key, Outcome};
+use crate::model::unit::Unit;
 use crate::paint::mosaic::Grid;
 
 /// How top pictures are shown.
@@ -51,10 +52,31 @@ impl State {
     /// then.
     pub fn examples(&self) -> Option<Arc<Gallery>> {
         let (unit, by) = (self.unit()?, self.examples.by);
-        let read = |written: usize| match self.cache.get(&Key::Examples { unit, by, written })? {
+        self.read_of_index(|written| match self.cache.get(&Key::Examples { unit, by, written })? {
             Outcome::Examples(gallery) => Some(gallery),
             _ => None,
-        };
+        })
+    }
+
+    /// The question for the first few of the top pictures of a unit; `None` where there is no index to ask.
+    pub fn glimpse_question(&self, unit: Unit) -> Option<Key> {
+        let written = self.examples.written;
+        let without = |(key, _): &(Key, String)| matches!(key, Key::Glimpse { written: then, .. } if *then == written);
+        let asked = !self.refused.iter().any(without);
+        asked.then_some(Key::Glimpse { unit, by: self.examples.by, written })
+    }
+
+    /// The first few of the top pictures of a unit, as [`State::examples`].
+    pub fn glimpse(&self, unit: Unit) -> Option<Arc<Gallery>> {
+        let by = self.examples.by;
+        self.read_of_index(|written| match self.cache.get(&Key::Glimpse { unit, by, written })? {
+            Outcome::Examples(gallery) => Some(gallery),
+            _ => None,
+        })
+    }
+
+    /// What was read last of the index.
+    fn read_of_index<T>(&self, read: impl FnMut(usize) -> Option<T>) -> Option<T> {
         let written = self.examples.written;
         (written.saturating_sub(LATE)..=written).rev().find_map(read)
     }
@@ -63,12 +85,10 @@ impl State {
     pub fn kinds(&self) -> Option<Arc<Kinds>> {
         let (unit, by) = (self.unit()?, self.examples.by);
         let count = self.examples()?.examples.len();
-        let read = |written: usize| match self.cache.get(&Key::Kinds { unit, by, written })? {
+        self.read_of_index(|written| match self.cache.get(&Key::Kinds { unit, by, written })? {
             Outcome::Kinds(kinds) if kinds.of.len() == count => Some(kinds),
             _ => None,
-        };
-        let written = self.examples.written;
-        (written.saturating_sub(LATE)..=written).rev().find_map(read)
+        })
     }
 
     /// Places of the top pictures in the order in which they lie: one row, or a row for each kind.

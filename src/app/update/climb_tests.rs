@@ -22,7 +22,9 @@ fn climbing() -> (State, Request) {
     let mut state = settled();
     let kept = asked(&pressed(&mut state, "5")).unwrap();
     assert!(matches!(kept.key, Key::Icons { make: false, .. }), "icons that are kept come at once: {:?}", kept.key);
-    let climb = asked(&answered_with(&mut state, &kept)).unwrap();
+    let census = asked(&answered_with(&mut state, &kept)).unwrap();
+    assert!(matches!(census.key, Key::Census { .. }), "the strip comes before what takes long: {:?}", census.key);
+    let climb = asked(&answered_with(&mut state, &census)).unwrap();
     assert!(matches!(climb.key, Key::Climb { steps: 512, seed: 0, .. }), "{:?}", climb.key);
     (state, climb)
 }

@@ -9,6 +9,7 @@ use crate::jobs::Key;
 use crate::jobs::circuit::{Drawing, Scene};
 use crate::jobs::subject::Subject;
 use crate::model::unit::Unit;
+use crate::ui::view::circuits::in_view;
 
 pub(super) struct Circuits;
 
@@ -24,11 +25,34 @@ impl View for Circuits {
         circuit.into_iter().chain(found).chain([state.census_question()]).collect()
     }
 
+    /// Icons and top pictures of the neighbours in view and of the channel itself, as far as they are known.
+    fn extras(&self, state: &State) -> Vec<Key> {
+        let mut units = in_view(state);
+        units.extend(state.unit().filter(|unit| state.place() == Some(Place::Unit(*unit))));
+        let mut icons = Vec::new();
+        for unit in &units {
+            let key = Key::Icons { layer: unit.layer, make: false };
+            if !icons.contains(&key) {
+                icons.push(key);
+            }
+        }
+        icons.into_iter().chain(units.into_iter().filter_map(|unit| state.glimpse_question(unit))).collect()
+    }
+
     fn subject(&self, state: &State) -> Option<Subject> {
         let name = state.pictures[state.picture].name.clone();
         let scene = Scene::Whole(state.walk.by, state.position(), SAVED);
         let of = state.seen().zip(state.contributions());
-        Some(Subject::Circuit(Drawing { circuit: state.circuit()?, of, scene, look: state.look, name }))
+        let circuit = state.circuit()?;
+        Some(Subject::Circuit(Drawing {
+            circuit,
+            of,
+            scene,
+            look: state.look,
+            name,
+            beside: Vec::new(),
+            ground: [0; 3],
+        }))
     }
 
     fn enabled(&self, state: &State, command: Command) -> Result<(), String> {

@@ -31,6 +31,11 @@ impl View for Examples {
         state.examples_question().into_iter().chain(kinds).chain([state.census_question()]).collect()
     }
 
+    /// What the unit looks for, where that is known.
+    fn extras(&self, state: &State) -> Vec<Key> {
+        state.unit().map(|unit| Key::Icons { layer: unit.layer, make: false }).into_iter().collect()
+    }
+
     /// The top pictures of the unit.
     fn subject(&self, state: &State) -> Option<Subject> {
         Some(Subject::Sheet(state.examples_page()?))
@@ -54,6 +59,7 @@ impl View for Examples {
 
     fn command_line(&self, state: &State) -> String {
         let mut line = reproduce::Line::new(state, "top", false);
+        state.folder.iter().for_each(|folder| line.argument(folder));
         if let Some(address) = state.address() {
             line.word("--layer", &address);
         }

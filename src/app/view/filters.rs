@@ -8,7 +8,7 @@ use crate::interpretation::feature_maps::Side;
 use crate::jobs::Key;
 use crate::jobs::sheet::{Page, Sheet};
 use crate::jobs::subject::Subject;
-use crate::look::Contrast;
+use crate::look::{Contrast, Look};
 use crate::model::layers::Kind;
 use crate::ui::mosaic;
 
@@ -98,6 +98,7 @@ impl View for Filters {
             line.word("--input", &input.to_string());
         }
         line.changed("--contrast", state.cursor.contrast.name(), Contrast::Each.name());
+        line.changed("--colormap", state.look.colormap.name(), Look::default().colormap.name());
         line.finish()
     }
 

@@ -8,7 +8,7 @@ use crate::interpretation::feature_maps::{Order, Side};
 use crate::jobs::Key;
 use crate::jobs::sheet::{Page, Sheet};
 use crate::jobs::subject::{Subject, Values};
-use crate::look::Contrast;
+use crate::look::{Contrast, Look};
 use crate::ui::mosaic;
 
 pub(super) struct Maps;
@@ -21,6 +21,12 @@ impl View for Maps {
             None => state.maps_question(),
         };
         maps.into_iter().chain(state.alike_question()).chain([state.census_question()]).collect()
+    }
+
+    /// What the unit looks for, where that is known.
+    fn extras(&self, state: &State) -> Vec<Key> {
+        let unit = state.unit().filter(|_| state.cursor.close);
+        unit.map(|unit| Key::Icons { layer: unit.layer, make: false }).into_iter().collect()
     }
 
     /// All feature maps of the layer, or one of them over the picture.
@@ -78,7 +84,10 @@ impl View for Maps {
                 line.word("--beside", &state.cursor.beside.to_string());
             }
             line.changed("--contrast", state.cursor.contrast.name(), Contrast::Each.name());
+            line.changed("--colormap", state.look.colormap.name(), Look::default().colormap.name());
+            return line.finish();
         }
+        line.look(state);
         line.finish()
     }
 

@@ -24,7 +24,7 @@ impl View for Maximise {
     /// Icons that are kept come at once, those that are missing after the climb that is watched.
     fn questions(&self, state: &State) -> Vec<Key> {
         let [kept, all] = state.icons_questions().map_or([None, None], |keys| keys.map(Some));
-        [kept, state.climb_question(), all].into_iter().flatten().collect()
+        [kept, Some(state.census_question()), state.climb_question(), all].into_iter().flatten().collect()
     }
 
     /// Both ways side by side.

@@ -41,6 +41,18 @@ pub fn parameters(network: &mut Network, layer: usize) -> Parameters {
     let [_, height, width] = network.preprocess().shape();
     let scaled = |short: usize| [height, width].map(|side| (side * short).div_ceil(height.min(width).max(1)));
     let small = height.min(width) > VIEW && network.maps_at(Place::Layer(layer), scaled(VIEW)).is_ok();
+    made(network, small)
+}
+
+/// All ways in which icons of a layer may be made, of which [`parameters`] is one. Needs no session.
+pub fn all_parameters(network: &Network) -> Vec<Parameters> {
+    let [_, height, width] = network.preprocess().shape();
+    let small = (height.min(width) > VIEW).then(|| made(network, true));
+    small.into_iter().chain([made(network, false)]).collect()
+}
+
+fn made(network: &Network, small: bool) -> Parameters {
+    let [_, height, width] = network.preprocess().shape();
     let view = small.then_some(VIEW);
     let shown = view.unwrap_or(height.min(width));
     Parameters { steps: STEPS, view, size: Some(SIDE.min(shown).max(8)), ..Parameters::default() }

@@ -1,20 +1,26 @@
-//! View 6: the unit's neighbours in two columns, each with its kernel, what enters and what it adds.
+//! View 6: the unit's neighbours in two columns, each with its kernel, what enters, what it adds, its icon and top pictures.
 
+use std::sync::Arc;
+
+use image::RgbImage;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Margin, Rect, Size};
 use ratatui::style::Style;
 
 use super::super::column::Column;
-use super::super::panes::Pane;
+use super::super::layout::regions;
+use super::super::panes::{BESIDE, Pane};
 use super::super::{text, unit};
-use super::{Entries, Hint, View};
+use super::{Hint, View};
 use crate::app::command::Command;
 use crate::app::state::State;
-use crate::interpretation::circuits::{By, Circuit, Contributions, Edge};
+use crate::interpretation::circuits::{By, Circuit, Contributions, Edge, Neighbour, Place};
 use crate::jobs::Facts;
 use crate::jobs::circuit::words::{sides, signed};
-use crate::jobs::circuit::{Drawing, Inks, Scene, TILES};
+use crate::jobs::circuit::{Drawing, Inks, Row, Scene, TILES};
+use crate::jobs::examples::{GLIMPSE, Show};
 use crate::jobs::subject::Subject;
+use crate::model::unit::Unit;
 use crate::paint::legend::number;
 
 pub(super) struct Circuits;
@@ -23,6 +29,15 @@ pub(super) struct Circuits;
 const ROWS: u32 = 128;
 /// Rows of cells of a neighbour that are text: its name, its bar.
 const TEXT: u16 = 2;
+
+/// Rows of a column above its neighbours: what they do, and what their tiles are.
+const HEAD: u16 = 2;
+
+/// Rows of cells of a tile: at least, and at most.
+const ROWS_OF_TILE: [u16; 2] = [3, 5];
+
+/// Rows of cells of the tiles of the channel itself, in the panel.
+const OWN_ROWS: u16 = 4;
 
 /// Columns from which a neighbour's share is said too.
 const WIDE: u16 = 30;
@@ -42,9 +57,60 @@ fn columns(inner: Rect) -> [Rect; 2] {
     [left, Rect { x: inner.x + inner.width - width, ..left }]
 }
 
-/// Rows of cells of the tiles: as wide as a column has room for, but so that some neighbours are in view.
-fn tile_rows(column: Rect) -> u16 {
-    (column.width / (2 * TILES as u16 + 1)).clamp(1, 5).min((column.height / 2).saturating_sub(TEXT + 1).max(1))
+/// Rows of cells of the tiles and how many there are side by side: the neighbour's own, its icon, and some of its top
+/// pictures where there is room; so that some neighbours are in view.
+fn tiles(column: Rect) -> (u16, u16) {
+    let fitting = |rows: u16| (column.width + 1) / (2 * rows + 1);
+    let [least, most] = ROWS_OF_TILE;
+    let wide = (least..=most).rev().find(|rows| fitting(*rows) >= TILES + 2);
+    let own = || (1..=least).rev().find(|rows| fitting(*rows) >= TILES).unwrap_or(1);
+    let rows = wide.unwrap_or_else(own).min((column.height / 2).saturating_sub(TEXT + 1).max(1));
+    (rows, fitting(rows).min(TILES + 1 + GLIMPSE as u16).max(TILES))
+}
+
+/// Columns of the canvas that a tile's place takes.
+fn slot(column: Rect, at: u16) -> Rect {
+    let (rows, _) = tiles(column);
+    Rect { x: column.x + at * (2 * rows + 1), width: 2 * rows, ..column }
+}
+
+/// The units that are the neighbours in view, the chosen one first.
+pub fn in_view(state: &State) -> Vec<Unit> {
+    let Some(circuit) = state.circuit() else { return Vec::new() };
+    let mut spots = spots(state, canvas(state));
+    spots.sort_by_key(|spot| !spot.chosen);
+    spots.iter().filter_map(|spot| unit_of(neighbour(&circuit, &spot.edge))).collect()
+}
+
+fn canvas(state: &State) -> Rect {
+    regions(state.size).map_or(Rect::default(), |regions| regions.canvas.inner(Margin::new(1, 1)))
+}
+
+fn neighbour<'c>(circuit: &'c Circuit, edge: &Edge) -> &'c Neighbour {
+    &circuit.branches[edge.branch].neighbours[edge.neighbour]
+}
+
+fn unit_of(neighbour: &Neighbour) -> Option<Unit> {
+    match neighbour.place {
+        Place::Unit(unit) => Some(unit),
+        _ => None,
+    }
+}
+
+/// What is known of a unit beside its map: its icon, its top pictures.
+fn around(state: &State, unit: Unit, count: usize) -> Vec<Option<Arc<RgbImage>>> {
+    let icon = state.icons_of(unit.layer).and_then(|icons| icons.tile(unit.channel).cloned());
+    let glimpse = state.glimpse(unit);
+    let top = |rank: usize| glimpse.as_ref().and_then(|gallery| gallery.tile(rank, Show::Crop).cloned());
+    std::iter::once(icon).chain((0..GLIMPSE).map(top)).take(count).collect()
+}
+
+/// So many tiles of so many rows of cells side by side: where they lie, and the columns they take.
+fn row_of(state: &State, rows: u16, count: u16) -> (Row, u16) {
+    let pixels = |columns: u16, rows: u16| state.encoding.pixels(Size::new(columns, rows));
+    let width = (count * (2 * rows + 1)).saturating_sub(1);
+    let side = pixels(2 * rows, rows);
+    (Row { size: pixels(width, rows), step: pixels(2 * rows + 1, 1).0, side: side.0.min(side.1) }, width)
 }
 
 /// The neighbours in view: on each side the page with the chosen one.
@@ -54,11 +120,11 @@ fn spots(state: &State, inner: Rect) -> Vec<Spot> {
     let chosen = state.chosen_edge();
     let mut spots = Vec::new();
     for (side, (column, edges)) in columns(inner).into_iter().zip([&ranking.excites, &ranking.inhibits]).enumerate() {
-        let height = tile_rows(column) + TEXT;
-        let fitting = usize::from((column.height.saturating_sub(2) / height).max(1));
+        let height = tiles(column).0 + TEXT;
+        let fitting = usize::from((column.height.saturating_sub(HEAD) / height).max(1));
         let first = if inhibits == (side == 1) { at.min(edges.len().saturating_sub(1)) / fitting * fitting } else { 0 };
         for (row, edge) in edges.iter().skip(first).take(fitting).enumerate() {
-            let y = column.y + 2 + row as u16 * height;
+            let y = column.y + HEAD + row as u16 * height;
             let area = Rect { y, height: height.min(column.bottom().saturating_sub(y)), ..column };
             let place = ROWS + 64 * side as u32 + row as u32;
             spots.push(Spot { edge: *edge, area, place, chosen: Some(*edge) == chosen });
@@ -67,24 +133,22 @@ fn spots(state: &State, inner: Rect) -> Vec<Spot> {
     spots
 }
 
-fn drawing(state: &State, scene: Scene) -> Option<Subject> {
+fn drawing(state: &State, scene: Scene, beside: Vec<Option<Arc<RgbImage>>>) -> Option<Subject> {
     let of = state.seen().zip(state.contributions());
-    Some(Subject::Circuit(Drawing { circuit: state.circuit()?, of, scene, look: state.look, name: String::new() }))
+    let (circuit, look, ground) = (state.circuit()?, state.look, state.ground());
+    Some(Subject::Circuit(Drawing { circuit, of, scene, look, name: String::new(), beside, ground }))
 }
 
 impl View for Circuits {
-    fn title(&self, state: &State) -> String {
-        let mut parts = vec![match state.walk.by {
-            _ if state.contributions().is_none() => "neighbours by their kernels".to_owned(),
-            By::Contribution => "neighbours by contribution at the position".to_owned(),
-            By::Total => "neighbours by contribution to the whole map".to_owned(),
-            By::Sum => "neighbours by the sum of their kernels".to_owned(),
-            By::Norm => "neighbours by the norm of their kernels".to_owned(),
-        }];
-        if state.contributions().is_some() {
-            parts.push("kernel · what enters · what it adds".to_owned());
-        }
-        parts.join(" · ")
+    fn title(&self, state: &State) -> Vec<String> {
+        let by = match state.walk.by {
+            By::Contribution | By::Total if state.contributions().is_none() => "by their kernels",
+            By::Contribution => "by what they add at the position",
+            By::Total => "by what they add to the whole map",
+            By::Sum => "by the sum of their kernels",
+            By::Norm => "by the norm of their kernels",
+        };
+        vec![format!("neighbours {by}")]
     }
 
     fn crumbs(&self, state: &State, _facts: &Facts) -> Vec<String> {
@@ -97,11 +161,14 @@ impl View for Circuits {
         let spots = spots(state, inner);
         let Some(circuit) = state.circuit() else { return Vec::new() };
         let inks = Inks::of(&circuit, state.contributions().as_deref(), spots.iter().map(|spot| &spot.edge));
+        let (rows, count) = tiles(columns(inner)[0]);
         let pane = |spot: &Spot| {
-            let rows = spot.area.height.saturating_sub(TEXT);
-            let size = state.encoding.fit((TILES * 1000 + 160, 1000), Size::new(spot.area.width, rows));
-            let area = Rect { y: spot.area.y + TEXT, width: size.width, height: size.height, ..spot.area };
-            let subject = drawing(state, Scene::Neighbour(spot.edge, inks));
+            let unit = unit_of(neighbour(&circuit, &spot.edge));
+            let known = unit.map(|unit| around(state, unit, usize::from(count - TILES))).unwrap_or_default();
+            let (row, width) = row_of(state, rows.min(spot.area.height - TEXT), count);
+            let area = Rect { y: spot.area.y + TEXT, width: width.min(spot.area.width), ..spot.area };
+            let area = Rect { height: rows.min(spot.area.height - TEXT), ..area };
+            let subject = drawing(state, Scene::Neighbour(spot.edge, inks, row), known);
             Pane { place: spot.place, area, caption: String::new(), subject }
         };
         spots.iter().filter(|spot| spot.area.height > TEXT).map(pane).collect()
@@ -121,14 +188,16 @@ impl View for Circuits {
             let name = ["excites", "inhibits"][side];
             let head = Rect { height: 1, ..column };
             text::left(buffer, head, name, styles[side]);
-            text::right(buffer, head, &format!("{} channels", counts[side]), theme.quiet);
+            let count = if counts[side] == 1 { "1 channel".to_owned() } else { format!("{} channels", counts[side]) };
+            text::right(buffer, head, &count, theme.quiet);
+            headings(state, column, (circuit.as_ref(), found.is_some()), buffer);
         }
         let longest = ranking.excites.first().into_iter().chain(ranking.inhibits.first());
         let longest = longest.fold(f32::MIN_POSITIVE, |longest, edge| longest.max(edge.strength.abs()));
         for spot in spots(state, inner) {
             let style = styles[usize::from(spot.edge.strength < 0.0)];
             let row = Rect { height: 1, ..spot.area };
-            let neighbour = &circuit.branches[spot.edge.branch].neighbours[spot.edge.neighbour];
+            let neighbour = neighbour(&circuit, &spot.edge);
             let strength = strength(&circuit, found.as_deref(), &spot.edge, state, row.width >= WIDE);
             let used = text::right(buffer, row, &strength, if spot.chosen { theme.strong } else { theme.text });
             let room = Rect { width: row.width.saturating_sub(used + 1), ..row };
@@ -153,8 +222,21 @@ impl View for Circuits {
     }
 
     fn beside(&self, state: &State, inner: Rect) -> Vec<Pane> {
-        let subject = state.contributions().and_then(|_| drawing(state, Scene::Unit(state.position())));
-        unit::beside(inner, subject)
+        let map = state.contributions().and_then(|_| drawing(state, Scene::Unit(state.position()), Vec::new()));
+        let mut panes = unit::beside(inner, map);
+        let unit = state.unit().filter(|unit| state.place() == Some(Place::Unit(*unit)));
+        let known = unit.map(|unit| around(state, unit, GLIMPSE + 1)).unwrap_or_default();
+        let room = panes[0].area;
+        if known.iter().any(Option::is_some) && room.height >= 3 * OWN_ROWS {
+            // Below the map, a row of its own tiles.
+            let (row, width) = row_of(state, OWN_ROWS, known.len() as u16);
+            let area = Rect { y: room.bottom() - OWN_ROWS, height: OWN_ROWS, ..room };
+            let area = Rect { x: room.x + room.width.saturating_sub(width) / 2, width: width.min(room.width), ..area };
+            panes[0].area.height -= OWN_ROWS + 1;
+            let subject = drawing(state, Scene::Beside(row), known);
+            panes.push(Pane { place: BESIDE + 1, area, caption: String::new(), subject });
+        }
+        panes
     }
 
     fn panel(&self, state: &State, _facts: &Facts, column: &mut Column<'_>) {
@@ -173,11 +255,11 @@ impl View for Circuits {
         if let Some(found) = &found {
             let (row, column_at) = state.position();
             let value = found.value.get((row, column_at)).copied().unwrap_or(0.0);
-            let place =
-                if found.value.len() > 1 { format!(" at row {row}, column {column_at}") } else { String::new() };
+            let place = if found.value.len() > 1 { format!(" at row {row}, col {column_at}") } else { String::new() };
             column.pair("value", &format!("{}{place}", number(value)), theme.text);
             let (excites, inhibits, bias) = sides(&circuit, found, (row, column_at));
-            column.pair("is", &format!("{} {} {} bias", number(excites), signed(inhibits), signed(bias)), theme.text);
+            let sum = format!("{} {} {}", number(excites), signed(inhibits), signed(bias));
+            column.pair_in("is", &[format!("{sum} bias"), sum], theme.text);
         } else if let Some(why) = state.refusal() {
             column.say(why, theme.warn);
         }
@@ -186,28 +268,41 @@ impl View for Circuits {
         }
     }
 
-    fn strip(&self, state: &State) -> Entries {
-        let layers: Vec<usize> = (0..state.facts().map_or(0, |facts| facts.layers.len())).collect();
-        unit::strip(state, &layers)
-    }
-
-    fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
-        unit::thumbnail(state, index)
-    }
-
-    fn hints(&self) -> &'static [Hint] {
-        &[
+    fn hints(&self, state: &State) -> Vec<Hint> {
+        let several = state.contributions().is_some_and(|found| found.value.len() > 1);
+        let position: Option<Hint> = several.then_some((&[Command::StepFarPrevious, Command::StepFarNext], "position"));
+        let first: [Hint; 4] = [
             (&[Command::RowPrevious, Command::RowNext, Command::StepPrevious, Command::StepNext], "neighbour"),
             (&[Command::Recompute], "go there"),
             (&[Command::WalkBack], "back"),
             (&[Command::OrderNext], "ranking"),
-            (&[Command::StepFarPrevious, Command::StepFarNext], "position"),
+        ];
+        let last: [Hint; 5] = [
             (&[Command::LayerPrevious, Command::LayerNext], "layer"),
-            (&[Command::PagePrevious, Command::PageNext], "channel"),
+            (&[Command::ChannelPrevious, Command::ChannelNext], "channel"),
             (&[Command::CircuitOfClass], "class"),
             (&[Command::PictureNext, Command::PicturePrevious], "picture"),
             (&[Command::UnitPick], "address"),
-        ]
+        ];
+        first.into_iter().chain(position).chain(last).collect()
+    }
+}
+
+/// What the tiles of a column are, above them.
+fn headings(state: &State, column: Rect, (circuit, found): (&Circuit, bool), buffer: &mut Buffer) {
+    let (rows, count) = tiles(column);
+    let known: Vec<Unit> =
+        spots(state, canvas(state)).iter().filter_map(|spot| unit_of(neighbour(circuit, &spot.edge))).collect();
+    let icons = known.iter().any(|unit| state.icon(*unit).is_some());
+    let top = known.iter().any(|unit| state.glimpse(*unit).is_some());
+    let named = [(true, "kernel"), (found, "enters"), (found, "adds"), (icons, "icon"), (top, "top")];
+    for (at, (_, name)) in (0..count).zip(named).filter(|(_, (shown, _))| *shown) {
+        let mut place = Rect { y: column.y + 1, height: 1, ..slot(column, at) };
+        let name = if (at == TILES + 1) && count > TILES + 2 { "top pictures" } else { name };
+        if name.len() > usize::from(place.width) {
+            place.width = (count - at) * (2 * rows + 1) - 1;
+        }
+        text::centred(buffer, place, name, state.theme.quiet);
     }
 }
 
@@ -244,7 +339,12 @@ fn of_neighbour(state: &State, circuit: &Circuit, found: Option<&Contributions>,
     if let Some(found) = found {
         let here = found.at(edge.branch, edge.neighbour, state.position());
         let total = found.total(edge.branch, edge.neighbour);
-        column.pair("adds", &format!("{}, to the whole map {}", number(here), number(total)), theme.text);
+        let [here, total] = [here, total].map(number);
+        column.pair_in(
+            "adds",
+            &[format!("{here}, to the whole map {total}"), format!("{here}, in all {total}")],
+            theme.text,
+        );
         let of = &found.branches[edge.branch];
         let part = |(index, origin): (usize, &crate::interpretation::circuits::Origin)| {
             let part = origin.parts.iter().position(|(at, _)| *at == edge.neighbour)?;

@@ -4,31 +4,25 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 
 use super::super::column::Column;
-use super::super::panes::Pane;
+use super::super::panes::{BESIDE, Pane};
 use super::super::{mosaic, numbers, text, unit};
-use super::{Entries, Hint, View};
-use crate::app;
+use super::{Hint, View};
 use crate::app::command::Command;
-use crate::app::state::{Making, State, Tab};
+use crate::app::state::{Making, State};
 use crate::app::view::examples::Grouping;
 use crate::index::run::Progress;
 use crate::interpretation::prototypes::tally::UnitTally;
 use crate::jobs::Facts;
 use crate::jobs::examples::Gallery;
 use crate::jobs::sheet::Sheet;
-use crate::jobs::subject::Subject;
 
 pub(super) struct Examples;
 
 /// Marks of a bar, from nothing to full.
 const BARS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-fn layers(state: &State) -> Vec<usize> {
-    app::view::of(Tab::Examples).unit_layers(state).unwrap_or_default()
-}
-
 impl View for Examples {
-    fn title(&self, state: &State) -> String {
+    fn title(&self, state: &State) -> Vec<String> {
         let examples = &state.examples;
         let mut parts = vec!["top pictures".to_owned(), format!("by {}", examples.by), examples.show.name().to_owned()];
         if examples.grouping == Grouping::Kind {
@@ -38,7 +32,7 @@ impl View for Examples {
                 Some(kinds) => format!("of {} kinds, a row each", kinds.count),
             });
         }
-        parts.join(" · ")
+        parts
     }
 
     fn crumbs(&self, state: &State, _facts: &Facts) -> Vec<String> {
@@ -84,8 +78,19 @@ impl View for Examples {
         Some("unit")
     }
 
+    /// What the unit looks for, where that is known.
+    fn beside(&self, state: &State, inner: Rect) -> Vec<Pane> {
+        let icon = unit::corner(inner).zip(state.unit().and_then(|unit| state.icon(unit)));
+        let pane = |(area, icon)| Pane { place: BESIDE, area, caption: String::new(), subject: Some(icon) };
+        icon.map(pane).into_iter().collect()
+    }
+
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>) {
         let theme = column.theme;
+        let whole = column.left.width;
+        if let Some(icon) = self.beside(state, column.left).first() {
+            column.left.width -= icon.area.width + 1;
+        }
         if let Some((unit, address)) = state.unit().zip(state.address()) {
             column.say(&address, theme.strong);
             let layer = &facts.layers[unit.layer];
@@ -96,6 +101,7 @@ impl View for Examples {
             Some(gallery) => counts(state, gallery, column),
             None => column.pair("scores", "…", theme.quiet),
         }
+        column.left.width = whole;
         column.section("index");
         index(state, gallery.as_deref(), column);
         if let Some(gallery) = gallery.as_deref() {
@@ -104,24 +110,23 @@ impl View for Examples {
         }
     }
 
-    fn strip(&self, state: &State) -> Entries {
-        unit::strip(state, &layers(state))
-    }
-
-    fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
-        unit::thumbnail(state, *layers(state).get(index)?)
-    }
-
-    fn hints(&self) -> &'static [Hint] {
-        &[
+    fn hints(&self, state: &State) -> Vec<Hint> {
+        let index: Hint = match state.examples.making.is_some() {
+            true => (&[Command::IndexToggle], "stop the index"),
+            false => (&[Command::IndexToggle], "make the index"),
+        };
+        let mut hints: Vec<Hint> = vec![
             (&[Command::StepPrevious, Command::StepNext], "channel"),
             (&[Command::LayerPrevious, Command::LayerNext], "layer"),
-            (&[Command::UnitPick], "address"),
             (&[Command::OrderNext], "mean, sum, max"),
             (&[Command::ViewNext], "picture or crop"),
             (&[Command::GroupToggle], "kinds"),
-            (&[Command::IndexToggle], "make the index"),
-        ]
+            (&[Command::UnitPick], "address"),
+        ];
+        // Before there is a complete index, making it is what matters most.
+        let complete = state.examples().is_some_and(|gallery| gallery.extent.finished);
+        hints.insert(if complete { hints.len() } else { 2 }, index);
+        hints
     }
 }
 

@@ -17,7 +17,7 @@ use crate::look::{self, Look};
 pub(super) struct Explain;
 
 impl View for Explain {
-    fn title(&self, state: &State) -> String {
+    fn title(&self, state: &State) -> Vec<String> {
         map::title(state)
     }
 
@@ -62,8 +62,8 @@ impl View for Explain {
         }
     }
 
-    fn hints(&self) -> &'static [Hint] {
-        &[
+    fn hints(&self, _state: &State) -> Vec<Hint> {
+        vec![
             (&[Command::LayerPrevious, Command::LayerNext], "layer"),
             (&[Command::PictureNext, Command::PicturePrevious], "picture"),
             (&[Command::MethodNext], "method"),

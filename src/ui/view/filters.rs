@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::super::column::Column;
 use super::super::panes::Pane;
 use super::super::{equation, mosaic, numbers, text, unit};
-use super::{Entries, Hint, View};
+use super::{Hint, View};
 use crate::app;
 use crate::app::command::Command;
 use crate::app::state::{State, Tab};
@@ -19,10 +19,6 @@ use crate::model::layers::Kind;
 
 pub(super) struct Filters;
 
-fn layers(state: &State) -> Vec<usize> {
-    app::view::of(Tab::Filters).unit_layers(state).unwrap_or_default()
-}
-
 /// Name and operator of a layer under the cursor that has no filters.
 fn without(state: &State) -> Option<(&str, &str)> {
     let layer = state.facts()?.layers.get(state.unit()?.layer)?;
@@ -30,12 +26,11 @@ fn without(state: &State) -> Option<(&str, &str)> {
 }
 
 impl View for Filters {
-    fn title(&self, state: &State) -> String {
-        let Some(filters) = state.filters() else { return "filters".to_owned() };
+    fn title(&self, state: &State) -> Vec<String> {
+        let Some(filters) = state.filters() else { return vec!["filters".to_owned()] };
         if state.cursor.close {
-            let at =
-                state.work_at().map_or_else(String::new, |(row, column)| format!(" at row {row}, column {column}"));
-            return format!("{} at work{at}", state.address().unwrap_or_default());
+            let at = state.work_at().map(|(row, column)| format!("row {row}, column {column}"));
+            return std::iter::once(format!("{} at work", state.address().unwrap_or_default())).chain(at).collect();
         }
         let mut parts = vec![format!("{} filters", filters.count())];
         parts.push(match (state.cursor.input, filters.colours, filters.inputs()) {
@@ -44,11 +39,11 @@ impl View for Filters {
             (None, None, 1) => "of one input".to_owned(),
             (None, None, inputs) => format!("mean over {inputs} inputs"),
         });
+        parts.extend(mosaic::position(state, &app::view::of(Tab::Filters).field(state)));
         if state.cursor.contrast == Contrast::Shared {
             parts.push("one range".to_owned());
         }
-        parts.extend(mosaic::position(state, &app::view::of(Tab::Filters).field(state)));
-        parts.join(" · ")
+        parts
     }
 
     fn crumbs(&self, state: &State, _facts: &Facts) -> Vec<String> {
@@ -107,23 +102,30 @@ impl View for Filters {
         unit::dead(state, column);
     }
 
-    fn strip(&self, state: &State) -> Entries {
-        unit::strip(state, &layers(state))
-    }
-
-    fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
-        unit::thumbnail(state, *layers(state).get(index)?)
-    }
-
-    fn hints(&self) -> &'static [Hint] {
-        &[
-            (&[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext], "move"),
+    fn hints(&self, state: &State) -> Vec<Hint> {
+        const ARROWS: &[Command] = &[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext];
+        if without(state).is_some() {
+            return vec![(&[Command::LayerPrevious, Command::LayerNext], "layer"), (&[Command::UnitPick], "address")];
+        }
+        if state.cursor.close {
+            return vec![
+                (ARROWS, "position"),
+                (&[Command::StepFirst], "where it is strongest"),
+                (&[Command::ChannelPrevious, Command::ChannelNext], "filter"),
+                (&[Command::LayerPrevious, Command::LayerNext], "layer"),
+                (&[Command::Recompute], "back"),
+                (&[Command::InputNext], "input"),
+                (&[Command::PictureNext, Command::PicturePrevious], "picture"),
+                (&[Command::UnitPick], "address"),
+            ];
+        }
+        vec![
+            (ARROWS, "move"),
             (&[Command::LayerPrevious, Command::LayerNext], "layer"),
-            (&[Command::Recompute], "at work, and back"),
-            (&[Command::InputNext], "inputs"),
+            (&[Command::Recompute], "see it at work"),
+            (&[Command::InputNext], "inputs apart"),
             (&[Command::ContrastNext], "range"),
             (&[Command::UnitPick], "address"),
-            (&[Command::ChannelPrevious, Command::ChannelNext], "filter"),
         ]
     }
 }

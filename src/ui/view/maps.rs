@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 
 use super::super::column::Column;
-use super::super::panes::{Pane, captioned};
+use super::super::panes::{Pane, arranged, captioned};
 use super::super::{mosaic, numbers, text, unit};
-use super::{Entries, Hint, View};
+use super::{Hint, View};
 use crate::app;
 use crate::app::command::Command;
 use crate::app::state::{State, Tab};
@@ -19,10 +19,6 @@ use crate::jobs::{Facts, Seen};
 use crate::look::Contrast;
 
 pub(super) struct Maps;
-
-fn layers(state: &State) -> Vec<usize> {
-    app::view::of(Tab::Maps).unit_layers(state).unwrap_or_default()
-}
 
 /// Why there is no gradient at the layer under the cursor.
 fn aside(state: &State) -> Option<String> {
@@ -42,16 +38,17 @@ fn close(state: &State, inner: Rect, (maps, channel): (&Arc<FeatureMaps>, usize)
         let at_input = Subject::Map(seen.clone(), Values::Whole(at_input), state.look);
         shown.push((format!("at the picture, {}", state.look.aggregate), at_input));
     }
-    let count = shown.len();
-    let way = if inner.width >= inner.height * 2 { Layout::horizontal } else { Layout::vertical };
-    let rooms = way(vec![Constraint::Fill(1); count]).spacing(1).split(inner);
-    let panes = shown.into_iter().zip(rooms.iter()).enumerate();
-    panes.map(|(place, ((caption, subject), room))| captioned(place as u32, *room, caption, Some(subject))).collect()
+    if let Some(icon) = state.unit().and_then(|unit| state.icon(unit)) {
+        shown.push(("what it looks for".to_owned(), icon));
+    }
+    let rooms = arranged(inner, shown.len(), 1);
+    let panes = shown.into_iter().zip(rooms).enumerate();
+    panes.map(|(place, ((caption, subject), room))| captioned(place as u32, room, caption, Some(subject))).collect()
 }
 
 impl View for Maps {
-    fn title(&self, state: &State) -> String {
-        let Some((facts, unit)) = state.facts().zip(state.unit()) else { return "feature maps".to_owned() };
+    fn title(&self, state: &State) -> Vec<String> {
+        let Some((facts, unit)) = state.facts().zip(state.unit()) else { return vec!["feature maps".to_owned()] };
         let layer = &facts.layers[unit.layer];
         let mut parts = Vec::new();
         match (state.frozen_here(), &layer.pre_activation, state.cursor.side) {
@@ -66,16 +63,16 @@ impl View for Maps {
             }
         }
         if state.cursor.close {
-            return parts.join(" · ");
+            return parts;
         }
+        parts.extend(mosaic::position(state, &app::view::of(Tab::Maps).field(state)));
         if state.cursor.order != Order::Index {
             parts.push(format!("by {}", state.cursor.order));
         }
         if state.cursor.contrast == Contrast::Shared {
             parts.push("one range".to_owned());
         }
-        parts.extend(mosaic::position(state, &app::view::of(Tab::Maps).field(state)));
-        parts.join(" · ")
+        parts
     }
 
     fn crumbs(&self, state: &State, _facts: &Facts) -> Vec<String> {
@@ -157,26 +154,48 @@ impl View for Maps {
         unit::dead(state, column);
     }
 
-    fn strip(&self, state: &State) -> Entries {
-        unit::strip(state, &layers(state))
-    }
-
-    fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
-        unit::thumbnail(state, *layers(state).get(index)?)
-    }
-
-    fn hints(&self) -> &'static [Hint] {
-        &[
+    fn hints(&self, state: &State) -> Vec<Hint> {
+        let layer: Hint = (&[Command::LayerPrevious, Command::LayerNext], "layer");
+        let picture: Hint = (&[Command::PictureNext, Command::PicturePrevious], "picture");
+        let activates =
+            state.unit().zip(state.facts()).is_some_and(|(u, f)| f.layers[u.layer].pre_activation.is_some());
+        let side: Option<Hint> = (activates && state.frozen_here().is_none()).then(|| match state.side() {
+            Side::After => (&[Command::SideToggle][..], "before the activation"),
+            Side::Before => (&[Command::SideToggle][..], "after the activation"),
+        });
+        let freeze: Hint = match state.cursor.frozen {
+            None => (&[Command::Freeze], "freeze"),
+            Some(_) => (&[Command::Freeze], "let go"),
+        };
+        if state.cursor.close {
+            let first: [Hint; 5] = [
+                (&[Command::ChannelPrevious, Command::ChannelNext], "channel"),
+                layer,
+                picture,
+                (&[Command::Recompute], "back"),
+                freeze,
+            ];
+            let last: [Hint; 4] = [
+                (&[Command::OpacityDown, Command::OpacityUp], "opacity"),
+                (&[Command::ViewNext], "overlay or map"),
+                (&[Command::ColormapNext], "colours"),
+                (&[Command::UnitPick], "address"),
+            ];
+            return first.into_iter().chain(side).chain(last).collect();
+        }
+        let first: [Hint; 6] = [
             (&[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext], "move"),
-            (&[Command::LayerPrevious, Command::LayerNext], "layer"),
-            (&[Command::PictureNext, Command::PicturePrevious], "picture"),
+            layer,
             (&[Command::Recompute], "closer"),
-            (&[Command::SideToggle], "activation"),
+            picture,
+            freeze,
             (&[Command::OrderNext], "order"),
-            (&[Command::Freeze], "freeze"),
+        ];
+        let last: [Hint; 3] = [
             (&[Command::ContrastNext], "range"),
             (&[Command::UnitPick], "address"),
-            (&[Command::ViewNext], "view"),
-        ]
+            (&[Command::ViewNext], "overlay or map"),
+        ];
+        first.into_iter().chain(side).chain(last).collect()
     }
 }

@@ -6,7 +6,7 @@ use super::super::column::Column;
 use super::super::layout::regions;
 use super::super::panes::{Pane, captioned, halves};
 use super::super::{climb, mosaic, numbers, unit};
-use super::{Entries, Hint, View};
+use super::{Hint, View};
 use crate::app;
 use crate::app::command::Command;
 use crate::app::state::{Peak, State, Tab};
@@ -21,10 +21,6 @@ const ICONS: u32 = 2;
 
 /// Rows of the canvas from which there is room for icons.
 const TALL: u16 = 18;
-
-fn layers(state: &State) -> Vec<usize> {
-    app::view::of(Tab::Maximise).unit_layers(state).unwrap_or_default()
-}
 
 /// Rooms of the two pictures and of the icons; that of the icons is empty where there is none.
 pub fn rooms(state: &State) -> (Rect, Rect) {
@@ -44,14 +40,14 @@ fn split(inner: Rect) -> (Rect, Rect) {
 }
 
 impl View for Maximise {
-    fn title(&self, state: &State) -> String {
+    fn title(&self, state: &State) -> Vec<String> {
         let climbing = state.climbing;
         let mut parts = vec![climbing.peak.to_string(), format!("{} steps", climbing.steps)];
         parts.push(format!("seed {}", climbing.seed));
         if rooms(state).1.height > 0 {
             parts.extend(mosaic::position(state, &app::view::of(Tab::Maximise).field(state)));
         }
-        parts.join(" · ")
+        parts
     }
 
     fn crumbs(&self, state: &State, facts: &Facts) -> Vec<String> {
@@ -122,16 +118,8 @@ impl View for Maximise {
         }
     }
 
-    fn strip(&self, state: &State) -> Entries {
-        unit::strip(state, &layers(state))
-    }
-
-    fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
-        unit::thumbnail(state, *layers(state).get(index)?)
-    }
-
-    fn hints(&self) -> &'static [Hint] {
-        &[
+    fn hints(&self, _state: &State) -> Vec<Hint> {
+        vec![
             (&[Command::StepPrevious, Command::RowNext, Command::RowPrevious, Command::StepNext], "channel"),
             (&[Command::LayerPrevious, Command::LayerNext], "layer"),
             (&[Command::UnitPick], "address"),

@@ -16,7 +16,7 @@ use crate::look::{self, Look};
 pub(super) struct Path;
 
 impl View for Path {
-    fn title(&self, state: &State) -> String {
+    fn title(&self, state: &State) -> Vec<String> {
         map::title(state)
     }
 
@@ -99,8 +99,8 @@ impl View for Path {
         Some(Subject::Interpolated(state.facts()?.clone(), explained.attribution, index))
     }
 
-    fn hints(&self) -> &'static [Hint] {
-        &[
+    fn hints(&self, _state: &State) -> Vec<Hint> {
+        vec![
             (&[Command::Play], "play"),
             (&[Command::StepPrevious, Command::StepNext], "α"),
             (&[Command::PictureNext, Command::PicturePrevious], "picture"),

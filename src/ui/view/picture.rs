@@ -3,6 +3,7 @@
 use ndarray::Axis;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
+use unicode_width::UnicodeWidthStr;
 
 use super::super::column::Column;
 use super::super::panes::{Pane, captioned, halves};
@@ -45,17 +46,14 @@ fn caption(state: &State, part: usize) -> String {
     let names = state.facts().map(|facts| facts.preprocess.channels().names()).unwrap_or_default();
     match part {
         1 => "as a person sees it".to_owned(),
-        2 => state.seen().map_or("as the network is fed".to_owned(), |seen| {
-            let (c, h, w) = seen.prepared.input.dim();
-            format!("as the network is fed, {c} × {h} × {w}")
-        }),
+        2 => "as the network is fed".to_owned(),
         part => names.get(part - 3).map_or_else(String::new, |name| format!("{name}, normalised")),
     }
 }
 
 impl View for Picture {
-    fn title(&self, _state: &State) -> String {
-        "picture".to_owned()
+    fn title(&self, _state: &State) -> Vec<String> {
+        vec!["picture".to_owned()]
     }
 
     fn crumbs(&self, _state: &State, _facts: &Facts) -> Vec<String> {
@@ -74,8 +72,12 @@ impl View for Picture {
         let apart = inner.height >= 16 && channels == 3;
         let [left, right] = halves(if apart { top } else { inner });
         let fed = |channel| seen.clone().map(|seen| Subject::Fed(seen, channel));
-        let mut panes =
-            vec![captioned(0, left, caption(state, 1), photo), captioned(1, right, caption(state, 2), fed(None))];
+        let size = seen.as_ref().map(|seen| {
+            let (c, h, w) = seen.prepared.input.dim();
+            format!("{}, {c} × {h} × {w}", caption(state, 2))
+        });
+        let fed_as = size.filter(|size| size.width() <= usize::from(right.width)).unwrap_or_else(|| caption(state, 2));
+        let mut panes = vec![captioned(0, left, caption(state, 1), photo), captioned(1, right, fed_as, fed(None))];
         if apart {
             let columns: [Rect; 3] = Layout::horizontal([Constraint::Fill(1); 3]).spacing(1).areas(bottom);
             for (channel, area) in columns.into_iter().enumerate() {
@@ -118,13 +120,15 @@ impl View for Picture {
             for (name, channel) in facts.preprocess.channels().names().iter().zip(input.outer_iter()).take(LISTED) {
                 let mean = channel.mean().unwrap_or(0.0);
                 let deviation = channel.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / channel.len().max(1) as f32;
-                let text = format!("mean {:>7}, std {:>6}", numbers::number(mean), numbers::number(deviation.sqrt()));
-                column.pair(name, &text, theme.text);
+                let [mean, deviation] = [mean, deviation.sqrt()].map(numbers::number);
+                let text = format!("mean {mean:>7}, std {deviation:>6}");
+                column.pair_in(name, &[text, format!("{mean:>7} ± {deviation}")], theme.text);
             }
         }
         for (channel, name) in facts.preprocess.channels().names().iter().enumerate().take(LISTED) {
             let [mean, std] = facts.preprocess.moments(channel).map(numbers::number);
-            column.pair(&format!("{name} is"), &format!("(level − {mean}) / {std}"), theme.text);
+            let ways = [format!("(level − {mean}) / {std}"), format!("(level − {mean})/{std}")];
+            column.pair_in(&format!("{name} is"), &ways, theme.text);
         }
         settings(facts, column);
         if let Some(notice) = &facts.notice {
@@ -132,10 +136,11 @@ impl View for Picture {
         }
     }
 
-    fn hints(&self) -> &'static [Hint] {
-        &[
+    fn hints(&self, state: &State) -> Vec<Hint> {
+        let last = 2 + state.seen().map_or(0, |seen| seen.prepared.input.dim().0);
+        vec![
             (&[Command::PictureNext, Command::PicturePrevious], "picture"),
-            (&[Command::ViewNext], "one alone"),
+            (&[Command::ViewNext], if state.part == 0 || state.part < last { "one alone" } else { "all of them" }),
             (&[Command::ClassNext], "class"),
         ]
     }
