@@ -76,7 +76,7 @@ fn indexing(criterion: &mut Criterion) {
         Array4::from_shape_fn((1, 3, 224, 224), |(_, c, y, x)| (0.05 * x as f32 + 0.03 * y as f32 + c as f32).sin());
     let mut group = criterion.benchmark_group("index");
     group.sample_size(20).measurement_time(Duration::from_secs(3));
-    let mut plain = engine.load(network.model().bytes(), None, Effort::Full).unwrap();
+    let mut plain = engine.load(network.model().bytes(), network.model().beside(), Effort::Full).unwrap();
     let input = x.clone().into();
     group.bench_function("forward, a picture on one thread", |bencher| {
         bencher.iter(|| black_box(plain.run(&[("input", &input)], &["logits"], &cancel).unwrap()));

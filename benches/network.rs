@@ -54,14 +54,13 @@ fn asking(criterion: &mut Criterion) {
     group.bench_function("gradient, one picture", |bencher| {
         bencher.iter(|| {
             turn += 1;
-            black_box(network.gradient_of_one(&pictures[turn % 2], target, At::Input, &cancel).unwrap())
+            black_box(network.gradient_of_one(&pictures[turn % 2], (Some(340), Of::Logit), At::Input, &cancel).unwrap())
         });
     });
     group.bench_function("gradient, another class of the same picture", |bencher| {
         bencher.iter(|| {
             turn += 1;
-            let target = Target { class: turn % 1000, of: Of::Logit };
-            black_box(network.gradient_of_one(&picture, target, At::Input, &cancel).unwrap())
+            black_box(network.gradient_of_one(&picture, (Some(turn % 1000), Of::Logit), At::Input, &cancel).unwrap())
         });
     });
     let parameters = Parameters { path: false, ..Parameters::default() };

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::engine::{ElementType, Value};
 use crate::model::output::Activation;
-use crate::onnx::{Model, OnnxError, surgery};
+use crate::onnx::{Beside, Model, OnnxError, surgery};
 
 mod backward;
 mod formula;
@@ -63,8 +63,10 @@ pub struct Request<'a> {
 /// A model that computes gradients beside its forward pass.
 #[derive(Clone, Debug)]
 pub struct GradientModel {
-    /// The serialised model; its external data lie where those of the original do.
+    /// The serialised model.
     pub bytes: Vec<u8>,
+    /// Where the elements lie that are not in it.
+    pub beside: Beside,
     /// Input `[batch, classes]`: weight of each logit in the score.
     pub seed_logit: String,
     /// Input `[batch, classes]`: weight of each probability in the score.
@@ -155,9 +157,10 @@ pub fn differentiate(
     let gradients = backward.expose_gradients(request.wrt)?;
     let taps: Vec<String> = request.taps.iter().map(|tensor| (*tensor).to_owned()).collect();
     let straight_through = backward.straight_through;
-    let bytes = backward.finish(std::iter::once(&request.logits).chain(request.taps))?;
+    let (bytes, beside) = backward.finish(std::iter::once(&request.logits).chain(request.taps))?;
     Ok(GradientModel {
         bytes,
+        beside,
         seed_logit: seeds.logit,
         seed_probability: seeds.probability,
         gradients,

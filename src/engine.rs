@@ -2,7 +2,7 @@
 //!
 //! Owns: finding and loading ONNX Runtime, devices, sessions, cancelling a run. Must not know what the arrays mean.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub mod cancel;
@@ -20,6 +20,8 @@ use device::DeviceChoice;
 use library::{Library, LibraryError, Search};
 pub use memory::most as memory;
 pub use value::{ElementType, Value};
+
+use crate::onnx::Beside;
 
 /// Why a graph could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +74,8 @@ pub enum Effort {
 
 /// Something that loads ONNX models: ONNX Runtime on a device, or an analytic stand-in in tests.
 pub trait Engine: Send + Sync {
-    /// Loads a serialised ONNX model. `folder` is where its external data files lie.
-    fn load(&self, model: &[u8], folder: Option<&Path>, effort: Effort) -> Result<Box<dyn Session>, EngineError>;
+    /// Loads a serialised ONNX model. `beside` is where the elements of constants lie that are not in it.
+    fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError>;
 
     /// What it runs on, for the status line and `--json`: `CPU, 2 threads`.
     fn device(&self) -> &str;

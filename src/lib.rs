@@ -23,7 +23,7 @@
 //!
 //! | Where | What |
 //! |---|---|
-//! | [`onnx`] | read, look, expose inner tensors, free the batch axis, find the logits; the file's bytes stay |
+//! | [`onnx`] | read, look, expose inner tensors, free the batch axis, find the logits; the file's bytes stay, its weights beside them |
 //! | [`autodiff`] | the rewrite: seeds, policy, one file of rules per operator family |
 //! | [`engine`] | find, check, fetch and load ONNX Runtime; devices, sessions, cancelling |
 //! | [`model`] | card, settings and where they come from, labels, pictures, preprocessing, layers, head |

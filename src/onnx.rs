@@ -4,12 +4,14 @@
 //! (protobuf merges the two), and where something that exists must change, [`surgery`] rewrites those fields alone.
 //! Must not know about runtimes, pictures or gradients.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
 
+pub mod beside;
 pub mod build;
 pub mod graph;
 pub mod proto;
@@ -19,6 +21,7 @@ mod tensor;
 mod validate;
 mod wire;
 
+pub use beside::Beside;
 pub use graph::{Dim, Graph, Node, ValueInfo};
 pub use proto::DataType;
 
@@ -112,7 +115,7 @@ pub struct Model(Arc<Inner>);
 
 struct Inner {
     bytes: Bytes,
-    folder: Option<PathBuf>,
+    beside: Beside,
     graph: Graph,
     metadata: Vec<(String, String)>,
     opset: i64,
@@ -131,36 +134,58 @@ impl Model {
         if size > LARGEST {
             return Err(OnnxError::TooLarge { path: path.to_owned(), size });
         }
-        let bytes = std::fs::read(path).map_err(io)?;
+        // Shared from the start: what is read here is what the runtime gets.
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size as usize).collect();
+        let mut file = std::fs::File::open(path).map_err(io)?;
+        match Arc::get_mut(&mut bytes) {
+            Some(buffer) => file.read_exact(buffer).map_err(io)?,
+            None => bytes = std::fs::read(path).map_err(io)?.into(),
+        }
         let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }.to_owned());
-        Self::from_bytes(bytes, folder)
+        wire::check_size(&bytes)?;
+        let (bytes, beside) = beside::take_out(bytes, folder)?;
+        Self::from_bytes(bytes, beside)
     }
 
-    /// Reads a serialised model; `folder` is where its external data lie, if it has any.
-    pub fn from_bytes(bytes: impl Into<Bytes>, folder: Option<PathBuf>) -> Result<Self, OnnxError> {
-        let bytes = bytes.into();
+    /// Reads a serialised model; `beside` is where the elements lie that are not in it, which may be just a folder.
+    pub fn from_bytes(bytes: impl Into<Bytes>, beside: impl Into<Beside>) -> Result<Self, OnnxError> {
+        let (bytes, beside) = (bytes.into(), beside.into());
         wire::check_size(&bytes)?;
         let proto = proto::ModelProto::decode(bytes.clone())
             .map_err(|source| OnnxError::NotOnnx { reason: source.to_string() })?;
-        validate::check(&proto, folder.as_deref())?;
+        validate::check(&proto, &beside)?;
         let opset = proto.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");
         let opset =
             opset.map(|set| set.version).ok_or_else(|| OnnxError::NotOnnx { reason: "it names no opset".into() })?;
         let graph = proto.graph.ok_or_else(|| OnnxError::NotOnnx { reason: "it has no graph".into() })?;
-        let graph = Graph::new(graph, folder.clone())?;
+        let graph = Graph::new(graph, beside.clone())?;
         let metadata = proto.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
         let producer = format!("{} {}", proto.producer_name, proto.producer_version).trim().to_owned();
-        Ok(Self(Arc::new(Inner { bytes, folder, graph, metadata, opset, producer })))
+        Ok(Self(Arc::new(Inner { bytes, beside, graph, metadata, opset, producer })))
     }
 
-    /// The serialised model.
+    /// The serialised model, without what lies [`Model::beside`] it.
     pub fn bytes(&self) -> &Bytes {
         &self.0.bytes
     }
 
-    /// Where external data lie.
-    pub fn folder(&self) -> Option<&Path> {
-        self.0.folder.as_deref()
+    /// Where the elements lie that are not in its bytes.
+    pub fn beside(&self) -> &Beside {
+        &self.0.beside
+    }
+
+    /// How many bytes it takes in memory.
+    pub fn size(&self) -> u64 {
+        self.0.bytes.len() as u64 + self.0.beside.kept().iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>()
+    }
+
+    /// Whether all that it consists of is in memory, and no constant in a file.
+    pub fn is_whole(&self) -> bool {
+        let location = |tensor: &proto::TensorProto| {
+            tensor.external_data.iter().find(|entry| entry.key == "location").map(|entry| entry.value.clone())
+        };
+        let mut locations = self.graph().stored().filter(|tensor| !tensor.external_data.is_empty()).map(location);
+        locations.all(|location| location.is_some_and(|location| self.beside().in_memory(&location).is_some()))
     }
 
     /// The decoded graph.

@@ -17,15 +17,11 @@ pub(super) fn explain(
 ) -> Result<Vec<Attribution>, AttributionError> {
     let chosen = questions.first().and_then(|question| question.layer);
     let layer = chosen.or_else(|| network.default_layer()).ok_or(AttributionError::NoLayer)?;
-    let x = stacked(network, questions)?;
     if network.pooled_layer() == Some(layer) {
+        let x = stacked(network, questions)?;
         return pooled(network, layer, &x, questions, cancel);
     }
-    let targets = gradient::targets(network, &x, questions, cancel)?;
-    let answer = match (questions, targets.as_slice()) {
-        ([question], [target]) => network.gradient_of_one(question.input, *target, At::Layers(&[layer]), cancel)?,
-        _ => network.gradient(&x, &targets, At::Layers(&[layer]), cancel)?,
-    };
+    let (targets, answer) = gradient::ask(network, questions, At::Layers(&[layer]), cancel)?;
     let (gradients, activations) = (only(answer.gradients)?, only(answer.activations)?);
     let rows = gradients.outer_iter().zip(activations.outer_iter()).zip(answer.logits.outer_iter());
     let answers = targets.into_iter().zip(rows).map(|(target, ((gradient, activation), logits))| {
@@ -56,7 +52,7 @@ pub fn signed(
     layers: &[usize],
     cancel: &Cancel,
 ) -> Result<(Vec<Array2<f32>>, Array1<f32>), AttributionError> {
-    let answer = network.gradient_of_one(input, target, At::Layers(layers), cancel)?;
+    let answer = network.gradient_of_one(input, (Some(target.class), target.of), At::Layers(layers), cancel)?;
     let pairs = answer.gradients.iter().zip(&answer.activations);
     let maps = pairs.map(|(g, a)| combine(g.index_axis(Axis(0), 0), a.index_axis(Axis(0), 0))).collect();
     Ok((maps, answer.logits.row(0).to_owned()))

@@ -4,7 +4,7 @@ use ndarray::Array4;
 
 use crate::engine::Cancel;
 use crate::network::prediction::predicted;
-use crate::network::{At, Network};
+use crate::network::{At, Gradients, Network};
 
 use super::{Attribution, AttributionError, MethodId, Question, Raw, Target, only, stacked};
 
@@ -15,12 +15,7 @@ pub(super) fn explain(
     questions: &[Question<'_>],
     cancel: &Cancel,
 ) -> Result<Vec<Attribution>, AttributionError> {
-    let x = stacked(network, questions)?;
-    let targets = targets(network, &x, questions, cancel)?;
-    let answer = match (questions, targets.as_slice()) {
-        ([question], [target]) => network.gradient_of_one(question.input, *target, At::Input, cancel)?,
-        _ => network.gradient(&x, &targets, At::Input, cancel)?,
-    };
+    let (targets, answer) = ask(network, questions, At::Input, cancel)?;
     let gradients = only(answer.gradients)?;
     let rows = gradients.outer_iter().zip(answer.logits.outer_iter());
     let answers = questions.iter().zip(targets).zip(rows).map(|((question, target), (gradient, logits))| {
@@ -34,8 +29,26 @@ pub(super) fn explain(
     Ok(answers.collect())
 }
 
-/// The targets that are asked about: the classes given, and the predicted one where none is.
-pub(super) fn targets(
+/// The gradients of what is asked about, and what that is: the classes given, and the predicted one where none is.
+pub(super) fn ask(
+    network: &mut Network,
+    questions: &[Question<'_>],
+    at: At<'_>,
+    cancel: &Cancel,
+) -> Result<(Vec<Target>, Gradients), AttributionError> {
+    if let [question] = questions {
+        let Question { input, class, of, .. } = *question;
+        let answer = network.gradient_of_one(input, (class, of), at, cancel)?;
+        let class = class.unwrap_or_else(|| predicted(answer.logits.row(0)));
+        return Ok((vec![Target { class, of }], answer));
+    }
+    let x = stacked(network, questions)?;
+    let targets = targets(network, &x, questions, cancel)?;
+    let answer = network.gradient(&x, &targets, at, cancel)?;
+    Ok((targets, answer))
+}
+
+fn targets(
     network: &mut Network,
     x: &Array4<f32>,
     questions: &[Question<'_>],

@@ -8,9 +8,9 @@ use ndarray::{ArrayD, IxDyn};
 
 use super::phases::{Part, Phases};
 use super::{AutodiffError, Observations, Observed, Policy, phases, rules, sums};
-use crate::engine::Value;
+use crate::engine::{ElementType, Value};
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{DataType, Graph, LARGEST, Model, Node, surgery};
+use crate::onnx::{Beside, DataType, Dim, Graph, LARGEST, Model, Node, ValueInfo, surgery};
 
 /// State of one rewrite.
 pub(super) struct Backward<'a> {
@@ -32,6 +32,10 @@ pub(super) struct Backward<'a> {
     passes_sum: bool,
     /// Gradients that arrived at each tensor and are still to be added up.
     arrived: HashMap<String, Vec<Part>>,
+    /// Gradients that were masked: what they were before, and the mask.
+    masked: HashMap<String, [String; 2]>,
+    /// How the number of pictures is called.
+    pub batch: Dim,
     /// Outputs to append to existing nodes, by node index.
     node_outputs: HashMap<usize, Vec<String>>,
 }
@@ -51,8 +55,12 @@ impl<'a> Backward<'a> {
                 return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
             }
         }
+        let mut builder = GraphBuilder::beside(graph, "lensor/");
+        if model.is_whole() {
+            builder.keep_apart(model.beside().kept().len());
+        }
         Ok(Self {
-            builder: GraphBuilder::beside(graph, "lensor/"),
+            builder,
             policy,
             straight_through: false,
             model,
@@ -63,6 +71,8 @@ impl<'a> Backward<'a> {
             summed: HashSet::new(),
             passes_sum: false,
             arrived: HashMap::new(),
+            masked: HashMap::new(),
+            batch: batch(graph, observations),
             node_outputs: HashMap::new(),
         })
     }
@@ -132,8 +142,24 @@ impl<'a> Backward<'a> {
         let mut parts = phases::join(self, parts).into_iter();
         let first = parts.next()?;
         let sum = parts.fold(first, |sum, part| self.emit("Add", &[&sum, &part], &[]));
+        self.describe(tensor, &sum);
         self.arrived.insert(tensor.to_owned(), vec![Part::Whole(sum.clone())]);
         Some(sum)
+    }
+
+    /// Says what shape a tensor's gradient has: the runtime keeps a product of two tensors in its blocked layout of
+    /// convolutions only where it knows that they are of one shape.
+    fn describe(&mut self, tensor: &str, gradient: &str) {
+        let Some(observed) = self.observations.get(tensor).filter(|seen| seen.element == ElementType::F32) else {
+            return;
+        };
+        let mut shape: Vec<Dim> = observed.shape.iter().map(|size| Dim::Fixed(*size)).collect();
+        let batch = observed.batch.filter(|_| !self.sums(tensor)).and_then(|axis| shape.get_mut(axis));
+        if let Some(dim) = batch {
+            // Some axes hold several parts of each picture.
+            *dim = if *dim == Dim::Fixed(1) { self.batch.clone() } else { Dim::Unknown };
+        }
+        self.builder.describe(gradient, DataType::Float, &shape);
     }
 
     /// The node that makes a tensor.
@@ -145,8 +171,31 @@ impl<'a> Backward<'a> {
     pub fn relu_just_before(&self, tensor: &str) -> Option<&'a Node> {
         let graph = self.model.graph();
         let relu = graph.producer(tensor).filter(|node| node.op_type == "Relu" && node.domain.is_empty())?;
-        let between = graph.consumers(tensor).len() == 1 && !self.wrt.contains(&tensor);
-        (between && self.policy == Policy::Gradient).then_some(relu)
+        (self.is_between(tensor) && self.policy == Policy::Gradient).then_some(relu)
+    }
+
+    /// Whether a tensor is made for one node alone and nobody asks for its gradient.
+    pub fn is_between(&self, tensor: &str) -> bool {
+        self.model.graph().consumers(tensor).len() == 1 && !self.wrt.contains(&tensor)
+    }
+
+    /// `gradient ⊙ mask`.
+    pub fn mask(&mut self, gradient: &str, mask: String) -> String {
+        let product = self.emit("Mul", &[gradient, &mask], &[]);
+        self.masked.insert(product.clone(), [gradient.to_owned(), mask]);
+        product
+    }
+
+    /// A gradient times a factor for each channel. Where the gradient was masked the factor comes before the mask: right
+    /// behind a convolution the runtime takes it into the kernel.
+    pub fn scale(&mut self, gradient: &str, factors: &str) -> String {
+        match self.masked.get(gradient).cloned() {
+            Some([before, mask]) => {
+                let scaled = self.emit("Mul", &[&before, factors], &[]);
+                self.mask(&scaled, mask)
+            }
+            None => self.emit("Mul", &[gradient, factors], &[]),
+        }
     }
 
     /// Makes the gradients of some tensors outputs and returns their names.
@@ -163,8 +212,8 @@ impl<'a> Backward<'a> {
         Ok(name)
     }
 
-    /// The finished model, with these tensors of the forward pass as outputs too.
-    pub fn finish<'t>(mut self, taps: impl Iterator<Item = &'t &'t str>) -> Result<Vec<u8>, AutodiffError> {
+    /// The finished model, with these tensors of the forward pass as outputs too, and what lies beside it.
+    pub fn finish<'t>(mut self, taps: impl Iterator<Item = &'t &'t str>) -> Result<(Vec<u8>, Beside), AutodiffError> {
         let taps: HashSet<&str> = taps.copied().collect();
         if let Some(tensor) = taps.iter().find(|tensor| !self.model.graph().contains(tensor)) {
             return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
@@ -173,11 +222,13 @@ impl<'a> Backward<'a> {
         for tensor in taps.iter().filter(|tensor| !outputs.iter().any(|output| output.name == ***tensor)) {
             self.builder.output(tensor);
         }
-        let addition = self.builder.finish();
-        match self.node_outputs.is_empty() {
-            true => Ok(self.model.extended(addition)),
-            false => Ok(surgery::add_node_outputs(self.model, &self.node_outputs)?.extended(addition)),
-        }
+        self.builder.prune();
+        let (addition, kept) = self.builder.finish_apart();
+        let bytes = match self.node_outputs.is_empty() {
+            true => self.model.extended(addition),
+            false => surgery::add_node_outputs(self.model, &self.node_outputs)?.extended(addition),
+        };
+        Ok((bytes, self.model.beside().and(kept)))
     }
 
     /// Emits a node with one output and returns the output's name.
@@ -298,6 +349,15 @@ impl<'a> Backward<'a> {
         let array = ArrayD::from_shape_vec(IxDyn(&shape), values.to_vec()).ok()?;
         Some(self.builder.floats(array.view()))
     }
+}
+
+/// What the model calls the number of pictures: with the same name everywhere the runtime knows that sizes are equal.
+fn batch(graph: &Graph, observations: &Observations) -> Dim {
+    let dim = |input: &ValueInfo| {
+        let axis = observations.get(&input.name)?.batch?;
+        input.shape.get(axis).filter(|dim| matches!(dim, Dim::Symbol(_))).cloned()
+    };
+    graph.inputs.iter().find_map(dim).unwrap_or_else(|| Dim::Symbol("batch".into()))
 }
 
 /// Tensors that depend on one of `wrt` by a differentiable path.

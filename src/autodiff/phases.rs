@@ -5,7 +5,7 @@
 //! its shortcut) they are added before, so that they are dealt out into space once.
 
 use super::backward::Backward;
-use super::rules::{Step, crop, spread};
+use super::rules::crop;
 use crate::onnx::build::Attr;
 
 /// A gradient that arrived at a tensor.
@@ -57,29 +57,56 @@ impl Phases {
     }
 
     /// All phases in the shape of the tensor.
-    pub fn join(self, backward: &mut Backward) -> String {
-        let Self { channels, strides, counts, size, maps } = self;
-        let given: Vec<usize> = (0..maps.len()).filter(|phase| maps[*phase].is_some()).collect();
-        let known: Vec<String> = maps.iter().flatten().cloned().collect();
-        match (known.as_slice(), given.as_slice()) {
-            ([only], _) if maps.len() == 1 => fit(backward, only.clone(), strides, counts, size),
-            // The other phases are zeros.
-            ([only], [phase]) => {
-                let step = |stride, phase| Step { stride, phase };
-                let [row, column] = [phase / strides[1], phase % strides[1]];
-                let steps = [Step::ONE, Step::ONE, step(strides[0], row), step(strides[1], column)];
-                let spread = spread(backward, only, &[-1, channels as i64, counts[0] as i64, counts[1] as i64], &steps);
-                fit(backward, spread, strides, counts, size)
+    pub fn join(mut self, backward: &mut Backward) -> String {
+        let Some(first) = self.maps.iter().position(Option::is_some) else { return String::new() };
+        match self.maps.as_mut_slice() {
+            [Some(only)] => {
+                let only = std::mem::take(only);
+                fit(backward, only, self.strides, self.counts, self.size)
             }
-            ([first, ..], _) => {
-                let zeros = if known.len() < maps.len() { backward.zeros_like(first) } else { String::new() };
-                let all: Vec<&str> = maps.iter().map(|map| map.as_deref().unwrap_or(&zeros)).collect();
-                let joined = backward.emit("Concat", &all, &[("axis", Attr::Int(1))]);
-                deal(backward, joined, channels, strides, counts, size)
-            }
-            ([], _) => String::new(),
+            _ => interleave(backward, self, first),
         }
     }
+}
+
+/// Puts phases side by side in space. With the channels last a pixel is one piece of memory, and ONNX Runtime turns the
+/// axes while it leaves and enters its blocked layout of convolutions: half the time of a DepthToSpace.
+fn interleave(backward: &mut Backward, phases: Phases, first: usize) -> String {
+    let Phases { channels, strides: [sh, sw], counts: [height, width], size, maps } = phases;
+    let sizes = |list: &[usize]| std::iter::once(-1).chain(list.iter().map(|size| *size as i64)).collect::<Vec<_>>();
+    let pixels = backward.builder.ints(&sizes(&[height, width, 1, channels]));
+    let last = |backward: &mut Backward, map: &str| {
+        let turned = backward.emit("Transpose", &[map], &[("perm", Attr::Ints(&[0, 2, 3, 1]))]);
+        backward.emit("Reshape", &[&turned, &pixels], &[])
+    };
+    let turned: Vec<Option<String>> = maps.iter().map(|map| map.as_ref().map(|map| last(backward, map))).collect();
+    let zeros = match (turned.get(first).cloned().flatten(), turned.iter().any(Option::is_none)) {
+        (Some(like), true) => backward.zeros_like(&like),
+        _ => String::new(),
+    };
+    let rows = backward.builder.ints(&sizes(&[height, 1, width * sw * channels]));
+    let lines = turned.chunks(sw).map(|line| {
+        let line: Vec<&str> = line.iter().map(|map| map.as_deref().unwrap_or(&zeros)).collect();
+        let line = match line.as_slice() {
+            [only] => (*only).to_owned(),
+            all => backward.emit("Concat", all, &[("axis", Attr::Int(3))]),
+        };
+        backward.emit("Reshape", &[&line, &rows], &[])
+    });
+    let lines: Vec<String> = lines.collect();
+    let whole = match lines.as_slice() {
+        [only] => only.clone(),
+        all => {
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            backward.emit("Concat", &all, &[("axis", Attr::Int(2))])
+        }
+    };
+    let together = backward.builder.ints(&sizes(&[height * sh, width * sw, channels]));
+    let mut whole = backward.emit("Reshape", &[&whole, &together], &[]);
+    if [height * sh, width * sw] != size {
+        whole = crop(backward, &whole, &[1, 2], &[0, 0], &size.map(|size| size as i64));
+    }
+    backward.emit("Transpose", &[&whole], &[("perm", Attr::Ints(&[0, 3, 1, 2]))])
 }
 
 /// Moves phases that lie one after another in the channels, `[N, rows · columns · C, h, w]`, into space.

@@ -5,7 +5,7 @@
 
 use super::backward::Backward;
 use super::{AutodiffError, OLDEST_OPSET, Observations, Policy, seed};
-use crate::onnx::{Model, surgery};
+use crate::onnx::{Beside, Model, surgery};
 
 /// What is to be differentiated with respect to what.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +21,10 @@ pub struct Pullback<'a> {
 /// A model that ends at a tensor and computes what its gradient is at earlier ones.
 #[derive(Clone, Debug)]
 pub struct PullbackModel {
-    /// The serialised model; its external data lie where those of the original do.
+    /// The serialised model.
     pub bytes: Vec<u8>,
+    /// Where the elements lie that are not in it.
+    pub beside: Beside,
     /// Input shaped as the tensor: weight of each of its elements in the score.
     pub seed: String,
     /// Outputs with the gradients, in the order of [`Pullback::wrt`], each shaped as its tensor. The tensor itself is an
@@ -50,6 +52,6 @@ pub fn pull_back(
     let seed = seed::plant_whole(&mut backward, request.tensor)?;
     backward.walk()?;
     let gradients = backward.expose_gradients(request.wrt)?;
-    let bytes = backward.finish(std::iter::empty())?;
-    Ok(PullbackModel { bytes, seed, gradients })
+    let (bytes, beside) = backward.finish(std::iter::empty())?;
+    Ok(PullbackModel { bytes, beside, seed, gradients })
 }

@@ -27,7 +27,7 @@ pub(super) mod softmax;
 mod tiling;
 mod window;
 
-pub(super) use shape::{Step, crop, spread};
+pub(super) use shape::crop;
 
 /// Sends the gradient of a node's first output on to its inputs.
 type Rule = fn(&mut Backward, &Node, &str) -> Result<(), AutodiffError>;

@@ -23,7 +23,7 @@ pub(super) fn plant(backward: &mut Backward, logits: &str, activation: Activatio
         return Err(AutodiffError::NotLogits { tensor: logits.to_owned() });
     };
     let classes: usize = observed.shape.iter().skip(1).product();
-    let batch = if observed.batch == Some(0) { Dim::Symbol("batch".into()) } else { Dim::Fixed(first) };
+    let batch = if observed.batch == Some(0) { backward.batch.clone() } else { Dim::Fixed(first) };
     let shape = [batch, Dim::Fixed(classes)];
     let builder = &mut backward.builder;
     let seeds = Seeds { logit: builder.fresh("seed_logit"), probability: builder.fresh("seed_probability") };
@@ -55,7 +55,7 @@ pub(super) fn plant_whole(backward: &mut Backward, tensor: &str) -> Result<Strin
     let observed = backward.observed(tensor)?;
     let mut shape: Vec<Dim> = observed.shape.iter().map(|size| Dim::Fixed(*size)).collect();
     if let Some(dim) = observed.batch.and_then(|axis| shape.get_mut(axis)) {
-        *dim = Dim::Symbol("batch".into());
+        *dim = backward.batch.clone();
     }
     let seed = backward.builder.fresh("seed");
     backward.builder.input(&seed, DataType::Float, &shape);

@@ -8,6 +8,7 @@ use crate::fixtures::{engine, sine};
 use crate::network::observe::observe;
 
 mod golden;
+mod masks;
 mod paths;
 mod pullback;
 mod quantized;
@@ -54,7 +55,7 @@ fn differentiated_as(
     let request =
         Request { logits: &logits, activation: Activation::Softmax, wrt, taps, policy: Policy::Gradient, sum };
     let gradient = differentiate(&model, &observations, &request)?;
-    let session = engine().load(&gradient.bytes, None, crate::engine::Effort::Full).unwrap();
+    let session = engine().load(&gradient.bytes, &gradient.beside, crate::engine::Effort::Full).unwrap();
     let classes = observations[&logits].shape[1..].iter().product();
     Ok(Probe { session, model: gradient, classes })
 }

@@ -19,6 +19,7 @@ use super::cuda;
 use super::device::DeviceChoice;
 use super::library::{Library, LibraryError, numbers};
 use super::{Cancel, Effort, Engine, EngineError, OpenError, Session, Value};
+use crate::onnx::Beside;
 
 /// A graph with one Identity node, loaded once to see whether a device works.
 const TRIAL: &[u8] =
@@ -96,7 +97,7 @@ impl OrtEngine {
         engine.cuda = Some((index, tf32));
         let name = cuda::gpu(index).map_or_else(String::new, |gpu| format!(", {}", gpu.name));
         engine.device = format!("CUDA {index}{name}{}", if tf32 { ", TensorFloat-32" } else { "" });
-        if let Err(error) = engine.load(TRIAL, None, Effort::Light) {
+        if let Err(error) = engine.load(TRIAL, &Beside::default(), Effort::Light) {
             let EngineError::Load { reason } = error else { return Err(OpenError::Engine(error)) };
             let reason = cuda::in_words(&reason);
             if choice != DeviceChoice::Auto {
@@ -153,17 +154,23 @@ impl OrtEngine {
 }
 
 impl Engine for OrtEngine {
-    fn load(&self, model: &[u8], folder: Option<&Path>, effort: Effort) -> Result<Box<dyn Session>, EngineError> {
+    fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError> {
         let load = || -> Result<_, ort::Error> {
-            let Some(folder) = folder else { return self.builder(effort)?.commit_from_memory(model) };
-            let mut builder =
-                self.builder(effort)?.with_config_entry(EXTERNAL_DATA_FOLDER, folder.to_string_lossy())?;
+            let mut builder = self.builder(effort)?;
+            for (name, bytes) in beside.kept() {
+                builder = builder.with_external_initializer_file_in_memory(name, bytes.clone())?;
+            }
+            // All constants are in memory, or all that are not in the model are in files.
+            let Some(folder) = beside.folder().filter(|_| beside.kept().is_empty()) else {
+                return builder.commit_from_memory(model);
+            };
+            let mut builder = builder.with_config_entry(EXTERNAL_DATA_FOLDER, folder.to_string_lossy())?;
             builder
                 .commit_from_memory(model)
                 .or_else(|error| self.load_beside(model, folder, effort).unwrap_or(Err(error)))
         };
         let session = load().map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
-        Ok(Box::new(OrtSession { session }))
+        Ok(Box::new(OrtSession { session, _beside: beside.clone() }))
     }
 
     fn device(&self) -> &str {
@@ -185,6 +192,8 @@ impl Engine for OrtEngine {
 
 struct OrtSession {
     session: ort::session::Session,
+    /// Dropped after the session, which may use it in place.
+    _beside: Beside,
 }
 
 impl Session for OrtSession {
@@ -326,7 +335,7 @@ mod tests {
     fn session(model: &[u8]) -> Box<dyn Session> {
         let engine = open(&Search::default(), &DeviceChoice::Cpu, Some(2), &mut |_, _| ()).unwrap();
         assert_eq!(engine.device(), "CPU, 2 threads");
-        engine.load(model, None, Effort::Full).unwrap()
+        engine.load(model, &Beside::default(), Effort::Full).unwrap()
     }
 
     #[test]
@@ -354,13 +363,14 @@ mod tests {
     fn external_data_is_read_from_its_folder() {
         let engine = open(&Search::default(), &DeviceChoice::Cpu, None, &mut |_, _| ()).unwrap();
         let folder = tempfile::tempdir().unwrap();
+        let beside = Beside::from(Some(folder.path().to_owned()));
         assert!(
-            matches!(engine.load(EXTERNAL, Some(folder.path()), Effort::Light), Err(EngineError::Load { .. })),
+            matches!(engine.load(EXTERNAL, &beside, Effort::Light), Err(EngineError::Load { .. })),
             "it is not there"
         );
         let weights: Vec<u8> = [7.0_f32, 10.0, 20.0].into_iter().flat_map(f32::to_le_bytes).collect();
         std::fs::write(folder.path().join("weights.bin"), weights).unwrap();
-        let mut session = engine.load(EXTERNAL, Some(folder.path()), Effort::Light).unwrap();
+        let mut session = engine.load(EXTERNAL, &beside, Effort::Light).unwrap();
         let x = Value::F32(arr1(&[1.0, 2.0]).into_dyn());
         let produced = session.run(&[("x", &x)], &["y"], &Cancel::new()).unwrap();
         assert_eq!(produced, [Value::F32(arr1(&[11.0, 22.0]).into_dyn())]);
@@ -377,7 +387,7 @@ mod tests {
         assert_eq!(error, "the graph has no output `w`; it has y");
         assert!(matches!(session.run(&[("n", &x), ("x", &x)], &["y"], &Cancel::new()), Err(EngineError::Run { .. })));
         let engine = open(&Search::default(), &DeviceChoice::Cpu, None, &mut |_, _| ()).unwrap();
-        assert!(matches!(engine.load(b"not a model", None, Effort::Full), Err(EngineError::Load { .. })));
+        assert!(matches!(engine.load(b"not a model", &Beside::default(), Effort::Full), Err(EngineError::Load { .. })));
     }
 
     #[test]

@@ -21,12 +21,17 @@ pub fn hex(hash: &[u8]) -> String {
 
 /// What a network computes: the bytes of its file and of the files with its external data.
 pub fn of_model(model: &Model) -> io::Result<Hash> {
+    let beside = model.beside();
+    if let Some((_, file)) = beside.kept().first() {
+        // Its constants are read from the whole file.
+        return Ok(Sha256::digest(file).into());
+    }
     let mut hash = Sha256::new_with_prefix(model.bytes());
     let external = model.graph().stored().flat_map(|tensor| &tensor.external_data);
     let files: BTreeSet<&str> =
         external.filter(|entry| entry.key == "location").map(|entry| entry.value.as_str()).collect();
     for file in files {
-        io::copy(&mut File::open(model.folder().unwrap_or(Path::new(".")).join(file))?, &mut hash)?;
+        io::copy(&mut File::open(beside.folder().unwrap_or(Path::new(".")).join(file))?, &mut hash)?;
     }
     Ok(hash.finalize().into())
 }

@@ -95,7 +95,7 @@ impl Runners {
     /// hold them.
     pub fn new(network: &Network, engine: Arc<dyn Engine>, count: usize) -> Result<Self, IndexError> {
         // The runtime holds the weights as they are and as it lays them out, while it loads a third time.
-        let each = 3 * network.model().bytes().len() as u64 + ROOM;
+        let each = 3 * network.model().size() + ROOM;
         let fitting = engine::memory().map_or(count, |bytes| usize::try_from(bytes / 2 / each).unwrap_or(count));
         let on_processor = engine.device().starts_with("CPU");
         let count = count.min(fitting).min(if on_processor { count } else { ON_DEVICE });

@@ -60,10 +60,10 @@ impl Network {
             outputs.push([average, rows, columns]);
         }
         outputs.reverse();
-        let extended = Model::from_bytes(self.model.extended(builder.finish()), self.model.folder().map(Into::into))?;
+        let extended = Model::from_bytes(self.model.extended(builder.finish()), self.model.beside().clone())?;
         let ends: Vec<&str> = outputs.iter().flatten().map(String::as_str).collect();
         let cut = surgery::cut(&extended, &ends)?;
-        let session = engine.load(cut.bytes(), self.model.folder(), Effort::Full)?;
+        let session = engine.load(cut.bytes(), self.model.beside(), Effort::Full)?;
         Ok(Digest { session, input: self.input.name.clone(), outputs, part: self.part })
     }
 
@@ -116,7 +116,7 @@ impl Maps {
                 // All layers up to it, so that they are computed as they are for the digest.
                 let names: Vec<&str> = self.tensors.iter().take(last + 1).map(String::as_str).collect();
                 let cut = surgery::cut(&self.model, &names)?;
-                self.engine.load(cut.bytes(), self.model.folder(), Effort::Full)?
+                self.engine.load(cut.bytes(), self.model.beside(), Effort::Full)?
             }
         };
         let input = &self.input;

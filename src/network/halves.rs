@@ -7,11 +7,12 @@ use std::collections::HashSet;
 
 use ndarray::{Array3, Array4, Axis};
 
-use crate::attribution::Target;
+use crate::attribution::{Of, Target};
 use crate::autodiff::{self, GradientModel, Observations, Policy, Request};
 use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Session, Value};
 use crate::onnx::{DataType, Graph, Model, surgery};
 
+use super::prediction::predicted;
 use super::{At, Gradients, Network, NetworkError, batch, tensors};
 
 /// Most pairs of sessions kept: each holds its own copy of the weights.
@@ -47,7 +48,7 @@ impl Pair {
         request: &Request<'_>,
     ) -> Result<Self, NetworkError> {
         let made = autodiff::differentiate(model, observations, request)?;
-        let whole = Model::from_bytes(made.bytes.clone(), model.folder().map(Into::into))?;
+        let whole = Model::from_bytes(made.bytes.clone(), made.beside.clone())?;
         let mut left = vec![made.logits.clone()];
         left.extend(made.taps.iter().cloned());
         let fixed = |tensor: &str| observations.get(tensor).is_some_and(|observed| observed.value.is_some());
@@ -58,18 +59,18 @@ impl Pair {
         }
         let ends: Vec<&str> = left.iter().map(String::as_str).collect();
         let forth = surgery::cut(&whole, &ends)?;
-        let forth = engine.load(forth.bytes(), model.folder(), Effort::Light)?;
+        let forth = engine.load(forth.bytes(), forth.beside(), Effort::Light)?;
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let (wrt, taps) = (owned(request.wrt), owned(request.taps));
         Ok(Self { wrt, taps, whole, made, left, forth, back: None, last: None })
     }
 
-    /// Logits, gradients and taps of one picture `[1, C, H, W]` under the input's name.
+    /// Logits, gradients and taps of one picture `[C, H, W]` under the input's name; `seeds` are told the logits.
     fn run(
         &mut self,
         engine: &dyn Engine,
         (name, x): (&str, &Array3<f32>),
-        seeds: [Value; 2],
+        seeds: impl FnOnce(&Value) -> Result<[Value; 2], NetworkError>,
         cancel: &Cancel,
     ) -> Result<Vec<Value>, NetworkError> {
         let picture = Value::from(x.clone().insert_axis(Axis(0)));
@@ -81,13 +82,14 @@ impl Pair {
                 self.forth.run(&[(name, &picture)], &names, cancel)?
             }
         };
+        let seeds = seeds(&values[0])?;
         let ends: Vec<&str> = self.made.gradients.iter().map(String::as_str).collect();
         let (back, wanted) = match &mut self.back {
             Some(back) => back,
             none => {
                 let given: Vec<_> = self.left.iter().map(String::as_str).zip(&values).map(declared).collect();
                 let back = surgery::resume(&self.whole, &given, &ends)?;
-                let session = engine.load(back.bytes(), self.whole.folder(), Effort::Light)?;
+                let session = engine.load(back.bytes(), self.whole.beside(), Effort::Light)?;
                 none.insert((session, back.graph().inputs.iter().map(|input| input.name.clone()).collect()))
             }
         };
@@ -129,48 +131,52 @@ fn declared<'a>((name, value): (&'a str, &'a Value)) -> (&'a str, DataType, &'a 
 }
 
 impl Network {
-    /// As [`Network::gradient`] for one picture `[C, H, W]`. What the forward pass computes is kept, so that another target of
-    /// the same picture costs the backward pass alone.
+    /// As [`Network::gradient`] for one picture `[C, H, W]`, at the predicted class where none is given. What the forward pass
+    /// computes is kept, so that another target of the same picture costs the backward pass alone.
     pub fn gradient_of_one(
         &mut self,
         x: &Array3<f32>,
-        target: Target,
+        (class, of): (Option<usize>, Of),
         at: At<'_>,
         cancel: &Cancel,
     ) -> Result<Gradients, NetworkError> {
-        let batch: Array4<f32> = x.clone().insert_axis(Axis(0));
-        if self.part.is_some_and(|part| part != 1) {
-            return self.gradient(&batch, &[target], at, cancel);
-        }
-        match self.in_halves(x, target, at, cancel) {
-            Err(NetworkError::Engine(error)) if !matches!(error, EngineError::Cancelled) => {
-                tracing::debug!(%error, "the gradient was not taken in halves");
-                self.gradient(&batch, &[target], at, cancel)
+        if self.part.is_none_or(|part| part == 1) {
+            match self.in_halves(x, (class, of), at, cancel) {
+                Err(NetworkError::Engine(error)) if !matches!(error, EngineError::Cancelled) => {
+                    tracing::debug!(%error, "the gradient was not taken in halves");
+                }
+                answer => return answer,
             }
-            answer => answer,
         }
+        let batch: Array4<f32> = x.clone().insert_axis(Axis(0));
+        let class = match class {
+            Some(class) => class,
+            None => predicted(self.forward(&batch, &[], cancel)?.logits.row(0)),
+        };
+        self.gradient(&batch, &[Target { class, of }], at, cancel)
     }
 
     pub(super) fn in_halves(
         &mut self,
         x: &Array3<f32>,
-        target: Target,
+        (class, of): (Option<usize>, Of),
         at: At<'_>,
         cancel: &Cancel,
     ) -> Result<Gradients, NetworkError> {
         if x.shape() != self.preprocess.shape() {
             return Err(NetworkError::Shape { given: x.shape().to_vec(), expected: self.preprocess.shape() });
         }
-        let seeds = self.seeds(&[target])?.map(Value::from);
+        if let Some(class) = class {
+            self.check_class(class)?;
+        }
         self.observe()?;
         let (wrt, taps) = match at {
             At::Input => (vec![self.input.name.as_str()], Vec::new()),
             At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
         };
-        let pairs = &mut self.halves.0;
         let serves = |pair: &Pair| pair.wrt.iter().eq(&wrt) && pair.taps.iter().eq(&taps);
-        let mut pair = match pairs.iter().position(serves) {
-            Some(at) => pairs.remove(at),
+        let mut pair = match self.halves.0.iter().position(serves) {
+            Some(at) => self.halves.0.remove(at),
             None => {
                 let observations = self.observations.get_or_insert_default();
                 let (logits, activation) = (self.logits.as_str(), self.activation);
@@ -179,8 +185,15 @@ impl Network {
                 Pair::new(&self.model, &*self.engine, observations, &request)?
             }
         };
+        let count = wrt.len();
+        let seeds = |logits: &Value| {
+            let logits = batch::rows(Some(logits.clone().into_f32()?), self.classes)?;
+            let class = class.unwrap_or_else(|| predicted(logits.row(0)));
+            Ok(self.seeds(&[Target { class, of }])?.map(Value::from))
+        };
         let result = pair.run(&*self.engine, (&self.input.name, x), seeds, cancel);
         let straight_through = pair.made.straight_through;
+        let pairs = &mut self.halves.0;
         if pairs.len() >= KEPT {
             pairs.remove(0);
         }
@@ -188,7 +201,7 @@ impl Network {
         let mut values = result?.into_iter().map(Value::into_f32);
         let logits = batch::rows(values.next().transpose()?, self.classes)?;
         let mut gradients = values.map(|value| batch::maps(value?)).collect::<Result<Vec<_>, _>>()?;
-        let activations = gradients.split_off(wrt.len());
+        let activations = gradients.split_off(count);
         Ok(Gradients { logits, gradients, activations, straight_through })
     }
 }

@@ -49,14 +49,26 @@ enum Kind {
 
 /// The file for a model that is run on `shape` by this version of the runtime; `None` for one whose constants lie elsewhere.
 pub(super) fn file(folder: &Path, model: &Model, shape: &[usize], runtime: &str) -> Option<PathBuf> {
-    if model.graph().stored().any(|tensor| !tensor.external_data.is_empty()) {
+    if !model.is_whole() {
         return None;
     }
     let mut hash = Sha256::new();
     hash.update(format!("{} {runtime} {shape:?} ", env!("CARGO_PKG_VERSION")));
     hash.update(model.bytes());
+    if computes_weights(model) {
+        model.beside().kept().iter().for_each(|(_, bytes)| hash.update(bytes));
+    }
     let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     Some(folder.join("shapes").join(name + ".json"))
+}
+
+/// Whether what is the same for every picture is computed from constants that are not in the model's bytes. The shapes of
+/// tensors do not depend on those.
+fn computes_weights(model: &Model) -> bool {
+    let graph = model.graph();
+    let varies = graph.made_from(graph.inputs.iter().map(|input| input.name.as_str()));
+    let apart = graph.stored().filter(|tensor| !tensor.external_data.is_empty()).map(|tensor| tensor.name.as_str());
+    graph.made_from(apart).into_iter().any(|tensor| !varies.contains(tensor) && !graph.is_constant(tensor))
 }
 
 /// What is kept there.
@@ -173,6 +185,25 @@ mod tests {
         assert_ne!(path, at(&[1, 3, 16, 16], "1.31.0"));
         fs::write(&path, b"{\"x\":[[1],null,{\"I64\":[1,2]}]}").unwrap();
         assert!(read(&path).is_none(), "two elements do not fit the shape [1]");
+    }
+
+    #[test]
+    fn weights_count_where_something_is_computed_from_them() {
+        use crate::onnx::build::GraphBuilder;
+        let folder = tempfile::tempdir().unwrap();
+        let name = |weight: f32, computed: bool| {
+            let mut b = crate::fixtures::with_input([3, 8, 8]);
+            b.named_floats("kernel", ndarray::Array4::from_elem((32, 3, 3, 3), weight).view());
+            let doubled = |b: &mut GraphBuilder| b.node("Add", &["kernel", "kernel"], &[]);
+            let kernel = if computed { doubled(&mut b) } else { "kernel".to_owned() };
+            b.named_node("Conv", &["x", &kernel], &["y"], &[]);
+            b.output("y");
+            let path = folder.path().join("net.onnx");
+            fs::write(&path, b.into_model(17)).unwrap();
+            file(folder.path(), &Model::open(&path).unwrap(), &[1, 3, 8, 8], "1.32.0").unwrap()
+        };
+        assert_eq!(name(1.0, false), name(2.0, false), "shapes do not depend on weights");
+        assert_ne!(name(1.0, true), name(2.0, true));
     }
 
     #[test]

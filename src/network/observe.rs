@@ -25,7 +25,7 @@ pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize])
     }
     let outputs = |tensor: &&&str| !graph.outputs.iter().any(|output| output.name == ***tensor);
     plan.fixed.iter().filter(outputs).for_each(|tensor| builder.output(tensor));
-    let mut session = engine.load(&model.extended(builder.finish()), model.folder(), Effort::Light)?;
+    let mut session = engine.load(&model.extended(builder.finish()), model.beside(), Effort::Light)?;
     let mut run = |batch: usize, extra: &[&str]| -> Result<Vec<Value>, EngineError> {
         let names: Vec<&str> = plan.tensors.iter().map(|t| shapes[t].as_str()).chain(extra.iter().copied()).collect();
         run_on_zeros(session.as_mut(), input, shape, batch, &names)
@@ -63,7 +63,7 @@ pub(super) fn fixed(
 ) -> Result<Vec<Option<Value>>, EngineError> {
     let plan = Plan::new(model.graph());
     let fixed: Vec<&str> = tensors.iter().copied().filter(|tensor| plan.fixed.contains(tensor)).collect();
-    let mut session = engine.load(&tap::expose(model, &fixed), model.folder(), Effort::Light)?;
+    let mut session = engine.load(&tap::expose(model, &fixed), model.beside(), Effort::Light)?;
     let mut run = |batch: usize| run_on_zeros(session.as_mut(), input, shape, batch, &fixed);
     let batch = shape.first().copied().unwrap_or(1);
     let (single, double) = (run(batch)?, run(batch + 1).ok());

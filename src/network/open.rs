@@ -234,7 +234,7 @@ impl Patience {
 /// A session that gives the logits and all feature maps.
 fn load(model: &Model, logits: &str, layers: &[Layer], engine: &dyn Engine) -> Result<Box<dyn Session>, NetworkError> {
     let exposed = exposed(logits, layers);
-    Ok(engine.load(&tap::expose(model, &exposed), model.folder(), Effort::Light)?)
+    Ok(engine.load(&tap::expose(model, &exposed), model.beside(), Effort::Light)?)
 }
 
 fn exposed<'a>(logits: &'a str, layers: &'a [Layer]) -> Vec<&'a str> {

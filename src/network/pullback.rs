@@ -65,7 +65,7 @@ impl PullbackSession {
         let wrt: Vec<&str> = purpose.wrt.iter().map(String::as_str).collect();
         let request = Pullback { tensor: &purpose.tensor, wrt: &wrt, policy: purpose.policy };
         let made = autodiff::pull_back(model, observed, &request)?;
-        let session = engine.load(&made.bytes, model.folder(), purpose.effort)?;
+        let session = engine.load(&made.bytes, &made.beside, purpose.effort)?;
         let shape = observed.get(&purpose.tensor).map(|observed| observed.shape[1..].to_vec()).unwrap_or_default();
         Ok(Self { session, seed: made.seed, gradients: made.gradients, shape, purpose })
     }

@@ -39,7 +39,7 @@ impl Network {
         let (logits, activation) = (self.logits.as_str(), self.activation);
         let request = Request { logits, activation, wrt: &[tensor], taps: &[], policy: Policy::Gradient, sum: false };
         let model = autodiff::differentiate(&rest, observations, &request)?;
-        let session = self.engine.load(&model.bytes, self.model.folder(), Effort::Light)?;
+        let session = self.engine.load(&model.bytes, &model.beside, Effort::Light)?;
         let input = rest.graph().contains(&self.input.name).then(|| self.input.name.clone());
         let (tensor, classes) = (tensor.to_owned(), self.classes);
         Ok(Tail { session, model, tensor, input, classes, part: self.part })

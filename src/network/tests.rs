@@ -208,7 +208,7 @@ fn a_gradient_in_halves_is_the_gradient_whatever_was_asked_before() {
                 [(0, 1, Of::Logit), (0, 2, Of::Logit), (0, 2, Of::Probability), (1, 2, Of::Logit), (0, 1, Of::Logit)]
             {
                 let (x, target) = (&pictures[picture], Target { class, of });
-                let halves = network.in_halves(x, target, at, &Cancel::new()).unwrap();
+                let halves = network.in_halves(x, (Some(target.class), target.of), at, &Cancel::new()).unwrap();
                 let batch = x.clone().insert_axis(Axis(0));
                 let whole = network.gradient(&batch, &[target], at, &Cancel::new()).unwrap();
                 let near = |a: &[Array4<f32>], b: &[Array4<f32>]| {

@@ -46,7 +46,7 @@ impl Network {
                 Some((_, session)) => session,
                 None => {
                     let cut = surgery::cut(&self.model, &inner)?;
-                    self.engine.load(cut.bytes(), self.model.folder(), Effort::Light)?
+                    self.engine.load(cut.bytes(), self.model.beside(), Effort::Light)?
                 }
             };
             let run = |part: &Value, _: &[usize]| session.run(&[(input, part)], &inner, cancel);

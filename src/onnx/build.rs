@@ -3,11 +3,14 @@
 //! Used for what lensor adds to a model and for the small models of tests. Must not know what operators compute.
 
 use std::collections::HashSet;
+use std::iter::repeat_n;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ndarray::{ArrayView, Dimension};
 use prost::Message;
 
+use super::beside::{self, Kept};
 use super::graph::{Dim, Graph};
 use super::proto::{
     AttributeProto, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
@@ -32,6 +35,9 @@ pub struct GraphBuilder {
     taken: HashSet<String>,
     next: usize,
     stored: u64,
+    /// Number of the first constant that is kept in memory, where they may be.
+    first: Option<usize>,
+    kept: Kept,
 }
 
 impl GraphBuilder {
@@ -46,6 +52,11 @@ impl GraphBuilder {
             taken: graph.names().filter(|name| name.starts_with(prefix)).map(str::to_owned).collect(),
             ..Self::new(prefix)
         }
+    }
+
+    /// From here on, large constants of floats are kept in memory, beside the `first` that the model has there already.
+    pub fn keep_apart(&mut self, first: usize) {
+        self.first = Some(first);
     }
 
     /// A name that nothing has yet: `<prefix><hint>`, with a number where that is taken or the hint is empty.
@@ -88,9 +99,24 @@ impl GraphBuilder {
 
     /// Adds a constant of 32-bit floats under this name.
     pub fn named_floats<D: Dimension>(&mut self, name: &str, values: ArrayView<f32, D>) {
-        let mut bytes = Vec::with_capacity(values.len() * size_of::<f32>());
-        values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
-        self.named_constant(name, values.shape(), DataType::Float, bytes);
+        let (values, shape) = (values.as_standard_layout(), values.shape());
+        let length = values.len() * size_of::<f32>();
+        let mut bytes: Arc<[u8]> = repeat_n(0, length).collect();
+        if let (Some(bytes), Some(values)) = (Arc::get_mut(&mut bytes), values.as_slice()) {
+            bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, value)| *to = value.to_le_bytes());
+        }
+        let tensor = constant(name, shape, DataType::Float);
+        self.graph.initializer.push(match self.first.filter(|_| beside::worth(length)) {
+            Some(first) => {
+                let place = beside::name(first + self.kept.len());
+                self.kept.push((place.clone(), bytes));
+                beside::elsewhere(tensor, place, 0, length)
+            }
+            None => {
+                self.stored = self.stored.saturating_add(length as u64);
+                TensorProto { raw_data: Some(Bytes::from_owner(bytes)), ..tensor }
+            }
+        });
     }
 
     /// Adds a single 32-bit float and returns its name.
@@ -120,25 +146,21 @@ impl GraphBuilder {
     /// Adds a constant of any type under this name; `bytes` are its elements in little-endian order.
     pub fn named_constant(&mut self, name: &str, shape: &[usize], data_type: DataType, bytes: Vec<u8>) {
         self.stored = self.stored.saturating_add(bytes.len() as u64);
-        self.graph.initializer.push(TensorProto {
-            dims: shape.iter().map(|d| *d as i64).collect(),
-            data_type: data_type as i32,
-            name: name.to_owned(),
-            raw_data: Some(Bytes::from(bytes)),
-            ..Default::default()
-        });
+        let raw_data = Some(Bytes::from(bytes));
+        self.graph.initializer.push(TensorProto { raw_data, ..constant(name, shape, data_type) });
     }
 
     /// Declares a graph input.
     pub fn input(&mut self, name: &str, elem: DataType, shape: &[Dim]) {
-        let dim = shape.iter().map(|dim| match dim {
-            Dim::Fixed(size) => DimensionProto { dim_value: Some(*size as i64), dim_param: None },
-            Dim::Symbol(symbol) => DimensionProto { dim_value: None, dim_param: Some(symbol.clone()) },
-            Dim::Unknown => DimensionProto::default(),
-        });
-        let shape = Some(TensorShapeProto { dim: dim.collect() });
-        let tensor_type = Some(TensorTypeProto { elem_type: elem as i32, shape });
-        self.graph.input.push(ValueInfoProto { name: name.to_owned(), r#type: Some(TypeProto { tensor_type }) });
+        self.graph.input.push(typed(name, elem, shape));
+    }
+
+    /// Says what a tensor inside the graph is, where the runtime cannot infer it.
+    pub fn describe(&mut self, name: &str, elem: DataType, shape: &[Dim]) {
+        let known = self.graph.input.iter().chain(&self.graph.value_info).any(|info| info.name == name);
+        if !known {
+            self.graph.value_info.push(typed(name, elem, shape));
+        }
     }
 
     /// Declares a tensor as a graph output; the runtime infers its type.
@@ -146,7 +168,24 @@ impl GraphBuilder {
         self.graph.output.push(ValueInfoProto { name: name.to_owned(), r#type: None });
     }
 
-    /// Bytes that the constants take so far.
+    /// Drops the nodes and constants that no output is made from.
+    pub fn prune(&mut self) {
+        let graph = &mut self.graph;
+        let mut used: HashSet<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+        let mut kept: Vec<NodeProto> = Vec::with_capacity(graph.node.len());
+        for node in graph.node.drain(..).rev() {
+            if node.output.iter().any(|output| used.contains(output)) {
+                used.extend(node.input.iter().cloned());
+                kept.push(node);
+            }
+        }
+        kept.reverse();
+        graph.node = kept;
+        graph.initializer.retain(|constant| used.contains(&constant.name));
+        graph.value_info.retain(|info| used.contains(&info.name));
+    }
+
+    /// Bytes that the constants take in the graph so far.
     pub fn stored(&self) -> u64 {
         self.stored
     }
@@ -156,6 +195,11 @@ impl GraphBuilder {
         self.graph
     }
 
+    /// The graph, and the constants that it has in memory.
+    pub fn finish_apart(self) -> (GraphProto, Kept) {
+        (self.graph, self.kept)
+    }
+
     /// The graph as a complete serialised model that speaks this opset.
     pub fn into_model(mut self, opset: i64) -> Vec<u8> {
         self.graph.name = "graph".into();
@@ -163,6 +207,23 @@ impl GraphBuilder {
         let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: opset }];
         ModelProto { ir_version, graph: Some(self.graph), opset_import, ..Default::default() }.encode_to_vec()
     }
+}
+
+fn typed(name: &str, elem: DataType, shape: &[Dim]) -> ValueInfoProto {
+    let dim = shape.iter().map(|dim| match dim {
+        Dim::Fixed(size) => DimensionProto { dim_value: Some(*size as i64), dim_param: None },
+        Dim::Symbol(symbol) => DimensionProto { dim_value: None, dim_param: Some(symbol.clone()) },
+        Dim::Unknown => DimensionProto::default(),
+    });
+    let shape = Some(TensorShapeProto { dim: dim.collect() });
+    let tensor_type = Some(TensorTypeProto { elem_type: elem as i32, shape });
+    ValueInfoProto { name: name.to_owned(), r#type: Some(TypeProto { tensor_type }) }
+}
+
+/// A constant that still lacks its elements.
+fn constant(name: &str, shape: &[usize], data_type: DataType) -> TensorProto {
+    let dims = shape.iter().map(|d| *d as i64).collect();
+    TensorProto { dims, data_type: data_type as i32, name: name.to_owned(), ..Default::default() }
 }
 
 /// A serialised attribute.

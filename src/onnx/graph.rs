@@ -4,12 +4,11 @@
 //! compute.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 
 use ndarray::ArrayD;
 
 use super::proto::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto, ValueInfoProto};
-use super::{OnnxError, tensor};
+use super::{Beside, OnnxError, tensor};
 
 /// A graph whose nodes are in topological order.
 pub struct Graph {
@@ -23,7 +22,7 @@ pub struct Graph {
     initializers: HashMap<String, TensorProto>,
     producers: HashMap<String, usize>,
     consumers: HashMap<String, Vec<usize>>,
-    folder: Option<PathBuf>,
+    beside: Beside,
 }
 
 /// One operation of the graph.
@@ -163,7 +162,7 @@ fn used(inputs: Vec<ValueInfo>, nodes: &[Node], outputs: &[ValueInfo]) -> Vec<Va
 }
 
 impl Graph {
-    pub(super) fn new(graph: GraphProto, folder: Option<PathBuf>) -> Result<Self, OnnxError> {
+    pub(super) fn new(graph: GraphProto, beside: Beside) -> Result<Self, OnnxError> {
         let broken = |reason: String| Err(OnnxError::BrokenGraph { reason });
         let mut known: HashSet<String> = HashSet::from([String::new()]);
         let mut initializers = HashMap::new();
@@ -203,7 +202,7 @@ impl Graph {
             return broken(format!("no node makes the output `{}`", missing.name));
         }
         let inputs = used(inputs, &nodes, &outputs);
-        Ok(Self { nodes, inputs, outputs, initializers, producers, consumers, folder })
+        Ok(Self { nodes, inputs, outputs, initializers, producers, consumers, beside })
     }
 
     /// The node that makes a tensor; `None` for inputs and initializers.
@@ -266,14 +265,14 @@ impl Graph {
         self.constant(tensor).is_some()
     }
 
-    /// Elements of a stored constant as 32-bit floats, external data read from the model's folder.
+    /// Elements of a stored constant as 32-bit floats, those that lie beside the model read from there.
     pub fn weights(&self, name: &str) -> Result<ArrayD<f32>, OnnxError> {
-        tensor::floats(self.constant_or_error(name)?, self.folder.as_deref())
+        tensor::floats(self.constant_or_error(name)?, &self.beside)
     }
 
     /// Elements of a stored integer constant, flattened.
     pub fn integers(&self, name: &str) -> Result<Vec<i64>, OnnxError> {
-        tensor::integers(self.constant_or_error(name)?, self.folder.as_deref())
+        tensor::integers(self.constant_or_error(name)?, &self.beside)
     }
 
     fn constant_or_error(&self, name: &str) -> Result<&TensorProto, OnnxError> {

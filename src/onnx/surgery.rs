@@ -28,7 +28,7 @@ pub use resume::resume;
 pub use size::free_size;
 
 /// Field numbers of the ONNX schema that are followed or written here.
-mod field {
+pub(super) mod field {
     pub const MODEL_IR_VERSION: u64 = 1;
     pub const MODEL_GRAPH: u64 = 7;
     pub const MODEL_OPSET: u64 = 8;
@@ -49,6 +49,7 @@ mod field {
     pub const NAME: u64 = 1;
     /// Name of an initializer.
     pub const TENSOR_NAME: u64 = 8;
+    pub const TENSOR_RAW_DATA: u64 = 9;
     /// From a ValueInfoProto to its shape: type, tensor type, shape.
     pub const SHAPE: [u64; 3] = [2, 1, 2];
     pub const SHAPE_DIM: u64 = 1;
@@ -69,7 +70,7 @@ pub fn add_node_outputs(model: &Model, outputs: &HashMap<usize, Vec<String>>) ->
         names.iter().for_each(|name| wire::push(&mut content, field::NODE_OUTPUT, name.as_bytes()));
         Ok(Edit::Replace(content))
     })?;
-    Model::from_bytes(bytes, model.folder().map(Into::into))
+    Model::from_bytes(bytes, model.beside().clone())
 }
 
 /// A ValueInfoProto with some axes of its shape, counted from 0, set free under a name each.

@@ -3,25 +3,26 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 
 use super::proto::{DataType, EXTERNAL, TensorProto};
-use super::{LARGEST, OnnxError};
+use super::{Beside, LARGEST, OnnxError};
 
-/// Decodes a tensor of numbers to 32-bit floats. `folder` is where external data files lie.
-pub(super) fn floats(tensor: &TensorProto, folder: Option<&Path>) -> Result<ArrayD<f32>, OnnxError> {
+/// Decodes a tensor of numbers to 32-bit floats. `beside` has what is not in it.
+pub(super) fn floats(tensor: &TensorProto, beside: &Beside) -> Result<ArrayD<f32>, OnnxError> {
     let (shape, count) = shape(tensor)?;
     let elements: Vec<f32> = match tensor.data_type() {
         DataType::Float if !tensor.float_data.is_empty() => tensor.float_data.clone(),
         DataType::Double if !tensor.double_data.is_empty() => tensor.double_data.iter().map(|v| *v as f32).collect(),
         DataType::Float => {
-            raw(tensor, count, 4, folder)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+            raw(tensor, count, 4, beside)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
         }
         DataType::Double => {
-            raw(tensor, count, 8, folder)?.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
+            raw(tensor, count, 8, beside)?.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
         }
         // Half precision outside `raw_data` is kept as bits in 32-bit fields.
         DataType::Float16 if !tensor.int32_data.is_empty() => {
@@ -31,12 +32,12 @@ pub(super) fn floats(tensor: &TensorProto, folder: Option<&Path>) -> Result<Arra
             tensor.int32_data.iter().map(|bits| bf16::from_bits(*bits as u16).to_f32()).collect()
         }
         DataType::Float16 => {
-            raw(tensor, count, 2, folder)?.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
+            raw(tensor, count, 2, beside)?.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
         }
         DataType::Bfloat16 => {
-            raw(tensor, count, 2, folder)?.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
+            raw(tensor, count, 2, beside)?.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
         }
-        DataType::Int64 | DataType::Int32 => integers(tensor, folder)?.iter().map(|v| *v as f32).collect(),
+        DataType::Int64 | DataType::Int32 => integers(tensor, beside)?.iter().map(|v| *v as f32).collect(),
         other => return Err(error(tensor, format!("{other:?} elements where floats were expected"))),
     };
     ArrayD::from_shape_vec(IxDyn(&shape), elements)
@@ -44,16 +45,16 @@ pub(super) fn floats(tensor: &TensorProto, folder: Option<&Path>) -> Result<Arra
 }
 
 /// Decodes a tensor of 32- or 64-bit integers, flattened.
-pub(super) fn integers(tensor: &TensorProto, folder: Option<&Path>) -> Result<Vec<i64>, OnnxError> {
+pub(super) fn integers(tensor: &TensorProto, beside: &Beside) -> Result<Vec<i64>, OnnxError> {
     let (_, count) = shape(tensor)?;
     let elements: Vec<i64> = match tensor.data_type() {
         DataType::Int64 if !tensor.int64_data.is_empty() => tensor.int64_data.clone(),
         DataType::Int32 if !tensor.int32_data.is_empty() => tensor.int32_data.iter().map(|v| i64::from(*v)).collect(),
         DataType::Int64 => {
-            raw(tensor, count, 8, folder)?.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()
+            raw(tensor, count, 8, beside)?.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()
         }
         DataType::Int32 => {
-            raw(tensor, count, 4, folder)?.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b))).collect()
+            raw(tensor, count, 4, beside)?.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b))).collect()
         }
         other => return Err(error(tensor, format!("{other:?} elements where integers were expected"))),
     };
@@ -77,10 +78,10 @@ fn shape(tensor: &TensorProto) -> Result<(Vec<usize>, usize), OnnxError> {
 }
 
 /// The little-endian bytes of `count` elements of `size` bytes each.
-fn raw(tensor: &TensorProto, count: usize, size: usize, folder: Option<&Path>) -> Result<Bytes, OnnxError> {
+fn raw(tensor: &TensorProto, count: usize, size: usize, beside: &Beside) -> Result<Bytes, OnnxError> {
     let wanted = count.checked_mul(size).ok_or_else(|| error(tensor, "too many elements".into()))?;
     let bytes = match &tensor.raw_data {
-        _ if tensor.data_location == EXTERNAL => external(tensor, wanted, folder)?,
+        _ if tensor.data_location == EXTERNAL => external(tensor, wanted, beside)?,
         Some(bytes) => bytes.clone(),
         None => Bytes::new(),
     };
@@ -90,33 +91,53 @@ fn raw(tensor: &TensorProto, count: usize, size: usize, folder: Option<&Path>) -
     Ok(bytes)
 }
 
-fn external(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Result<Bytes, OnnxError> {
-    let (path, offset) = located(tensor, wanted, folder)?;
-    let io = |source| OnnxError::Io { path: path.clone(), source };
-    let mut file = File::open(&path).map_err(io)?;
-    let mut bytes = vec![0; wanted];
-    file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(io)?;
-    Ok(bytes.into())
+fn external(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Bytes, OnnxError> {
+    match located(tensor, wanted, beside)? {
+        Place::Memory(bytes, offset) => Ok(Bytes::from_owner(bytes).slice(offset..offset + wanted)),
+        Place::File(path, offset) => {
+            let io = |source| OnnxError::Io { path: path.clone(), source };
+            let mut file = File::open(&path).map_err(io)?;
+            let mut bytes = vec![0; wanted];
+            file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(io)?;
+            Ok(bytes.into())
+        }
+    }
 }
 
-/// The file and the place in it where the `wanted` bytes of a tensor lie: a regular file in the model's folder, also where
+/// Where the bytes of a tensor begin.
+enum Place {
+    Memory(Arc<[u8]>, usize),
+    File(PathBuf, u64),
+}
+
+/// The place where the `wanted` bytes of a tensor lie: in memory, or in a regular file in the model's folder, also where
 /// links lead, and long enough.
-fn located(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Result<(PathBuf, u64), OnnxError> {
+fn located(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Place, OnnxError> {
     let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());
     let number = |key: &str| {
         entry(key).map(|v| v.parse::<u64>().map_err(|_| error(tensor, format!("its external {key} is not a number"))))
     };
     let location = entry("location").ok_or_else(|| error(tensor, "external data without a location".into()))?;
-    let folder =
-        folder.ok_or_else(|| error(tensor, format!("its data lie in {location}, but the folder is unknown")))?;
+    let place = || -> Result<u64, OnnxError> {
+        if number("length").transpose()?.is_some_and(|length| length != wanted as u64) {
+            return Err(error(tensor, format!("its external length is not the {wanted} bytes its shape asks for")));
+        }
+        Ok(number("offset").transpose()?.unwrap_or(0))
+    };
+    if let Some(bytes) = beside.in_memory(location) {
+        let offset = place()?;
+        let inside = offset.checked_add(wanted as u64).is_some_and(|end| end <= bytes.len() as u64);
+        let beyond = || error(tensor, "its data reach beyond what is kept in memory".into());
+        return inside.then(|| Place::Memory(bytes.clone(), offset as usize)).ok_or_else(beyond);
+    }
+    let folder = beside
+        .folder()
+        .ok_or_else(|| error(tensor, format!("its data lie in {location}, but the folder is unknown")))?;
     let outside = || error(tensor, format!("its data file {location} is outside the model's folder: refused"));
     if !Path::new(location).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(outside());
     }
-    let offset = number("offset").transpose()?.unwrap_or(0);
-    if number("length").transpose()?.is_some_and(|length| length != wanted as u64) {
-        return Err(error(tensor, format!("its external length is not the {wanted} bytes its shape asks for")));
-    }
+    let offset = place()?;
     let path = folder.join(location);
     let io = |source| OnnxError::Io { path: path.clone(), source };
     if !path.canonicalize().map_err(io)?.starts_with(folder.canonicalize().map_err(io)?) {
@@ -132,11 +153,11 @@ fn located(tensor: &TensorProto, wanted: usize, folder: Option<&Path>) -> Result
             format!("its data reach beyond the end of {}: is the file cut short?", path.display()),
         ));
     }
-    Ok((path, offset))
+    Ok(Place::File(path, offset))
 }
 
 /// Checks that a tensor's elements are all there and fill its shape, without reading those that lie in another file.
-pub(super) fn check(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), OnnxError> {
+pub(super) fn check(tensor: &TensorProto, beside: &Beside) -> Result<(), OnnxError> {
     let (_, count) = shape(tensor)?;
     let bits = bits(tensor.data_type);
     if count.saturating_mul(bits.unwrap_or(8)) as u64 / 8 > LARGEST {
@@ -145,7 +166,7 @@ pub(super) fn check(tensor: &TensorProto, folder: Option<&Path>) -> Result<(), O
     if tensor.data_location == EXTERNAL {
         let bits = bits.ok_or_else(|| error(tensor, "strings cannot be external data".into()))?;
         let wanted = count.checked_mul(bits).ok_or_else(|| error(tensor, "too many elements".into()))?.div_ceil(8);
-        return located(tensor, wanted, folder).map(|_| ());
+        return located(tensor, wanted, beside).map(|_| ());
     }
     let fill = |there: usize, wanted: usize, what: &str| match there == wanted {
         true => Ok(()),

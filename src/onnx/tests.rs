@@ -9,6 +9,7 @@ use prost::Message;
 use super::build::{Attr, GraphBuilder};
 use super::*;
 
+mod beside;
 mod hostile;
 
 /// x `[1, 2, 4, 4]` → Conv → MaxPool → Reshape to `[1, 8]` → Gemm → z → Softmax → p.

@@ -5,10 +5,9 @@
 //! load time whatever depends on constants alone. Must not know what operators compute, beyond how large it gets.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto};
-use super::{OnnxError, tensor};
+use super::{Beside, OnnxError, tensor};
 
 mod sizes;
 
@@ -18,16 +17,16 @@ const MOST_NODES: usize = 20_000;
 /// Operators that take any number of inputs, and all of them: the runtime reads an input that is left out as if it were there.
 const VARIADIC: [&str; 7] = ["Concat", "Einsum", "Max", "Mean", "Min", "SequenceConstruct", "Sum"];
 
-/// Checks all graphs of a model. `folder` is where its external data lie.
-pub(super) fn check(model: &ModelProto, folder: Option<&Path>) -> Result<(), OnnxError> {
-    let mut walk = Walk { folder, nodes: 0, constants: HashMap::new() };
+/// Checks all graphs of a model. `beside` has what is not in its bytes.
+pub(super) fn check(model: &ModelProto, beside: &Beside) -> Result<(), OnnxError> {
+    let mut walk = Walk { beside, nodes: 0, constants: HashMap::new() };
     model.graph.iter().try_for_each(|graph| walk.graph(graph))?;
     model.functions.iter().try_for_each(|function| walk.nodes(&function.node))
 }
 
 /// A walk over graphs and the graphs in their nodes.
 struct Walk<'a> {
-    folder: Option<&'a Path>,
+    beside: &'a Beside,
     /// Nodes met so far.
     nodes: usize,
     /// Constants met so far; those of a subgraph are as good as those around it.
@@ -66,7 +65,7 @@ impl<'a> Walk<'a> {
             {
                 self.constants.insert(output, value);
             }
-            sizes::check(node, &|name| self.constants.get(name).copied(), self.folder)?;
+            sizes::check(node, &|name| self.constants.get(name).copied(), self.beside)?;
         }
         Ok(())
     }
@@ -79,7 +78,7 @@ impl<'a> Walk<'a> {
     }
 
     fn tensor(&self, constant: &TensorProto) -> Result<(), OnnxError> {
-        tensor::check(constant, self.folder)
+        tensor::check(constant, self.beside)
     }
 
     fn sparse(&self, sparse: &SparseTensorProto) -> Result<(), OnnxError> {

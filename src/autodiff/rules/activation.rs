@@ -17,11 +17,20 @@ fn masked(backward: &mut Backward, mask: &str, gradient: &str) -> String {
     backward.emit("Mul", &[gradient, &mask], &[])
 }
 
-/// `gradient` where y > 0, else 0.
+/// 2¹²⁷ and 2¹⁰⁰: powers of two, so that nothing is rounded on the way.
+const STEEPEST: f32 = f32::from_bits(254 << 23);
+const STEEP: f32 = f32::from_bits(227 << 23);
+
+/// 1 where y > 0, else 0, for y ≥ 0 (a subnormal y counts in part). A HardSigmoid this steep is a step in one pass, which
+/// ONNX Runtime takes in the blocked layout of convolutions; it leaves that for a comparison.
+fn positive(y: &str) -> Formula {
+    Formula::tensor(y).hard_sigmoid(STEEPEST, 0.0)
+}
+
+/// `gradient` where y > 0, else 0, for y ≥ 0.
 pub(super) fn where_positive(backward: &mut Backward, y: &str, gradient: &str) -> String {
-    let zero = backward.builder.scalar(0.0);
-    let mask = backward.emit("Greater", &[y, &zero], &[]);
-    masked(backward, &mask, gradient)
+    let mask = backward.write(&positive(y));
+    backward.mask(gradient, mask)
 }
 
 /// Identity at inference: Identity, Dropout.
@@ -44,12 +53,12 @@ pub(super) fn cast(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
 
 /// y = max(x, 0): passes where y > 0.
 pub(super) fn relu(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let zero = backward.builder.scalar(0.0);
-    let mask = backward.emit("Greater", &[node.output(), &zero], &[]);
-    let plain = masked(backward, &mask, gradient);
+    let plain = where_positive(backward, node.output(), gradient);
     let passed = match backward.policy {
         Policy::Gradient => plain,
         Policy::Redirected => {
+            let zero = backward.builder.scalar(0.0);
+            let mask = backward.emit("Greater", &[node.output(), &zero], &[]);
             let raising = backward.emit("Relu", &[gradient], &[]);
             let redirected = backward.emit("Where", &[&mask, gradient, &raising], &[]);
             unless_blocked(backward, node, &plain, &redirected)?
@@ -79,6 +88,17 @@ fn unless_blocked(
 /// y = min(max(x, low), high): passes where low < y < high, which is where low < x < high, as PyTorch does for ReLU6.
 /// Asking y leaves the runtime free to fuse the clipping into the convolution before it.
 pub(super) fn clip(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
+    let stored = |index: usize| backward.weights(node, node.input(index)?).ok()?.first().copied();
+    if let (Policy::Gradient, Some(0.0), Some(high)) = (backward.policy, stored(1), stored(2))
+        && (1e-20..1e6).contains(&high)
+    {
+        let y = Formula::tensor(node.output());
+        let below = y.hard_sigmoid(-STEEP, STEEP * high);
+        let masks = [positive(node.output()), below].map(|mask| backward.write(&mask));
+        let passed = masks.into_iter().fold(gradient.to_owned(), |gradient, mask| backward.mask(&gradient, mask));
+        backward.send(input(node)?, passed);
+        return Ok(());
+    }
     let bounds = [node.input(1).map(|low| ("Greater", low)), node.input(2).map(|high| ("Less", high))];
     let masks =
         bounds.into_iter().flatten().map(|(compare, bound)| backward.emit(compare, &[node.output(), bound], &[]));

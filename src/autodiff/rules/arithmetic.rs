@@ -37,6 +37,18 @@ pub(super) fn sub(backward: &mut Backward, node: &Node, gradient: &str) -> Resul
 /// y = a · b.
 pub(super) fn mul(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let (a, b) = operands(node)?;
+    let gates = |(x, gate): &(&str, &str)| {
+        let sigmoid = backward.producer(gate).filter(|node| node.op_type == "Sigmoid" && node.domain.is_empty());
+        sigmoid.is_some_and(|sigmoid| sigmoid.input(0) == Some(x)) && backward.is_between(gate)
+    };
+    if let Some((x, gate)) = [(a, b), (b, a)].into_iter().find(gates) {
+        // y = x σ(x), so that y′ = σ + y (1 − σ): fewer passes than by two ways.
+        let (gate, y) = (Formula::tensor(gate), Formula::tensor(node.output()));
+        let slope = gate.clone() + y * gate.hard_sigmoid(-1.0, 1.0);
+        let passed = backward.write(&(Formula::tensor(gradient) * slope));
+        backward.send(x, passed);
+        return Ok(());
+    }
     for (operand, other) in [(a, b), (b, a)] {
         if backward.wants(operand) {
             let product = backward.emit("Mul", &[gradient, other], &[]);

@@ -18,7 +18,7 @@ pub(super) fn batch_normalization(backward: &mut Backward, node: &Node, gradient
     let factors: Vec<f32> = scale.iter().zip(&variance).map(|(scale, var)| scale / (var + epsilon).sqrt()).collect();
     let rank = backward.observed(x)?.shape.len();
     let factors = backward.per_channel(&factors, rank).ok_or_else(|| no_rule(node, "its input has no channel axis"))?;
-    let passed = backward.emit("Mul", &[gradient, &factors], &[]);
+    let passed = backward.scale(gradient, &factors);
     backward.send(x, passed);
     Ok(())
 }

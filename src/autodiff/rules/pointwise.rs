@@ -72,9 +72,10 @@ fn slope(node: &Node, x: Formula, y: Formula) -> Option<Formula> {
     })
 }
 
-/// The derivative of y = σ(x).
+/// The derivative of y = σ(x), y (1 − y). 1 − y is written as what ONNX Runtime computes in the blocked layout of
+/// convolutions.
 fn of_sigmoid(y: Formula) -> Formula {
-    y.clone() * (1.0 - y)
+    y.clone() * y.hard_sigmoid(-1.0, 1.0)
 }
 
 /// The gradient `g` of a sigmoid's output `y` passed on to its input.

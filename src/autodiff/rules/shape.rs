@@ -68,20 +68,20 @@ pub(in super::super) fn crop(
 
 /// How far apart the elements along one axis are to be put.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Step {
+struct Step {
     /// Distance from one element to the next.
-    pub stride: usize,
+    stride: usize,
     /// Zeros before the first one, fewer than `stride`.
-    pub phase: usize,
+    phase: usize,
 }
 
 impl Step {
     /// As close as they are.
-    pub const ONE: Self = Self { stride: 1, phase: 0 };
+    const ONE: Self = Self { stride: 1, phase: 0 };
 }
 
 /// Puts zeros between the elements: each axis of `sizes` (−1 for the batch) becomes `stride` times as long.
-pub(in super::super) fn spread(backward: &mut Backward, tensor: &str, sizes: &[i64], steps: &[Step]) -> String {
+fn spread(backward: &mut Backward, tensor: &str, sizes: &[i64], steps: &[Step]) -> String {
     let (mut apart, mut before, mut after, mut together) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (size, step) in sizes.iter().zip(steps) {
         let stride = step.stride as i64;

@@ -240,22 +240,30 @@ pub(super) fn transposed(backward: &mut Backward, gradient: &str, kernel: &str, 
 
 /// The kernel of the way back, `[phases · channels, outputs / group, h, w]`; several phases only without groups.
 fn flip(kernel: ArrayView4<f32>, group: usize, h: &Back, w: &Back) -> Array4<f32> {
+    /// Rows and columns of the matrix of outputs and channels that are turned at a time, so that they stay in the cache.
+    const TILE: usize = 16;
     let (outputs, per_group, rows, columns) = kernel.dim();
     let (channels, outputs_per_group) = (per_group * group, outputs / group);
     let mut flipped = Array4::<f32>::zeros((h.phases * w.phases * channels, outputs_per_group, h.kernel, w.kernel));
-    let area = h.kernel * w.kernel;
+    let (taps, area) = (rows * columns, h.kernel * w.kernel);
     let kernel = kernel.as_standard_layout();
     let (Some(from), Some(to)) = (kernel.as_slice(), flipped.as_slice_mut()) else { return flipped };
-    for row in &h.taps {
-        for column in &w.taps {
-            let tap = row.from * columns + column.from;
-            let place = row.to * w.kernel + column.to;
-            for channel in 0..channels {
-                let target = (row.phase * w.phases + column.phase) * channels + channel;
-                let first = channel / per_group * outputs_per_group;
-                for output in 0..outputs_per_group {
-                    to[(target * outputs_per_group + output) * area + place] =
-                        from[((first + output) * per_group + channel % per_group) * rows * columns + tap];
+    let pairs = h.taps.iter().flat_map(|row| w.taps.iter().map(move |column| (row, column)));
+    let moves: Vec<(usize, usize)> = pairs
+        .map(|(row, column)| {
+            let phase = row.phase * w.phases + column.phase;
+            let to = phase * channels * outputs_per_group * area + row.to * w.kernel + column.to;
+            (row.from * columns + column.from, to)
+        })
+        .collect();
+    for first_output in (0..outputs).step_by(TILE) {
+        for first_channel in (0..per_group).step_by(TILE) {
+            for output in first_output..outputs.min(first_output + TILE) {
+                let (of_group, in_group) = (output / outputs_per_group, output % outputs_per_group);
+                for channel in first_channel..per_group.min(first_channel + TILE) {
+                    let from = &from[(output * per_group + channel) * taps..][..taps];
+                    let place = ((of_group * per_group + channel) * outputs_per_group + in_group) * area;
+                    moves.iter().for_each(|(tap, offset)| to[place + offset] = from[*tap]);
                 }
             }
         }

@@ -16,7 +16,7 @@ fn pulled(model: &[u8], tensor: &str, wrt: &[&str], policy: Policy) -> Result<Pu
         input.shape.iter().map(|d| if let crate::onnx::Dim::Fixed(n) = d { *n } else { 1 }).collect();
     let observations = observe(&model, engine().as_ref(), "x", &shape).unwrap();
     let model = pull_back(&model, &observations, &Pullback { tensor, wrt, policy })?;
-    let session = engine().load(&model.bytes, None, crate::engine::Effort::Full).unwrap();
+    let session = engine().load(&model.bytes, &model.beside, crate::engine::Effort::Full).unwrap();
     Ok(Pulled { session, model, tensor: tensor.to_owned() })
 }
 
@@ -46,7 +46,12 @@ fn a_hidden_tensor_agrees_with_finite_differences_and_needs_nothing_after_it() {
     let x = sine(IxDyn(&[2, 3, 16, 16]), [1.0, 0.37, 0.2]);
     let seed = sine(IxDyn(&[2, 12, 8, 8]), [1.0, 0.91, 0.3]);
     let mut pulled = pulled(&tiny_a(), "conv2", &["x", "relu1"], Policy::Gradient).unwrap();
-    assert!(!Model::from_bytes(pulled.model.bytes.clone(), None).unwrap().graph().contains("fc.weight"));
+    assert!(
+        !Model::from_bytes(pulled.model.bytes.clone(), pulled.model.beside.clone())
+            .unwrap()
+            .graph()
+            .contains("fc.weight")
+    );
     let answer = pulled.ask(&x, &seed);
     assert_eq!((answer[1].shape(), answer[2].shape()), (x.shape(), &[2, 8, 16, 16][..]));
     let score =

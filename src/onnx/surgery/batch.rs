@@ -40,7 +40,7 @@ pub fn free_batch(model: &Model) -> Result<Option<Model>, OnnxError> {
         }
         _ => Ok(Edit::Keep),
     })?;
-    let folder = model.folder().map(ToOwned::to_owned);
+    let folder = model.beside().clone();
     let edited = Model::from_bytes(super::super::append(&bytes, builder.finish()), folder)?;
     Ok(Some(edited))
 }

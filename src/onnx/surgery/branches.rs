@@ -39,7 +39,7 @@ pub fn take_branches(model: &Model, condition: &dyn Fn(&Node) -> Option<bool>) -
         Ok(Edit::Split(nodes))
     })?;
     wire::push(&mut bytes, field::MODEL_GRAPH, &stored);
-    let model = || Model::from_bytes(bytes, model.folder().map(Into::into));
+    let model = || Model::from_bytes(bytes, model.beside().clone());
     taken.then(model).transpose()
 }
 

@@ -19,7 +19,7 @@ pub fn cut(model: &Model, tensors: &[&str]) -> Result<Model, OnnxError> {
     let mut builder = GraphBuilder::new("");
     let first = |at: &usize| !tensors[..*at].contains(&tensors[*at]);
     (0..tensors.len()).filter(first).for_each(|at| builder.output(tensors[at]));
-    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.folder().map(Into::into))
+    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.beside().clone())
 }
 
 /// The bytes of the part of a model that makes `tensors` from its inputs and from those `given`, without outputs, and the

@@ -29,6 +29,6 @@ pub fn feed(model: &Model, tensor: &str, shape: &[Dim], output: &str) -> Result<
         })?;
         Ok(Edit::Replace(renamed))
     })?;
-    let fed = Model::from_bytes(super::super::append(&bytes, builder.finish()), model.folder().map(Into::into))?;
+    let fed = Model::from_bytes(super::super::append(&bytes, builder.finish()), model.beside().clone())?;
     cut(&fed, &[output])
 }

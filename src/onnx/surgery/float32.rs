@@ -27,7 +27,7 @@ pub fn in_float32(model: &Model) -> Result<Option<Model>, OnnxError> {
     if size > LARGEST {
         return Err(OnnxError::TooLargeInFloat32 { size });
     }
-    Model::from_bytes(bytes, model.folder().map(Into::into)).map(Some)
+    Model::from_bytes(bytes, model.beside().clone()).map(Some)
 }
 
 /// What is converted.
@@ -89,7 +89,7 @@ impl Narrow<'_> {
         if !self.concerns(stored.data_type()) {
             return Ok(Edit::Keep);
         }
-        let values = tensor::floats(&stored, self.model.folder())?;
+        let values = tensor::floats(&stored, self.model.beside())?;
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let wide = TensorProto {
             dims: stored.dims,

@@ -52,6 +52,6 @@ pub fn both_classes(model: &Model, logit: &str) -> Result<(Model, String), OnnxE
     let z = builder.node("Reshape", &[logit, &column], &[]);
     let signs = builder.floats(arr2(&[[-1.0f32, 1.0]]).view());
     let both = builder.node("Mul", &[&z, &signs], &[]);
-    let model = Model::from_bytes(model.extended(builder.finish()), model.folder().map(Into::into))?;
+    let model = Model::from_bytes(model.extended(builder.finish()), model.beside().clone())?;
     Ok((model, both))
 }

@@ -179,7 +179,7 @@ pub fn raise_opset(model: &Model, to: i64, shape_of: &dyn Fn(&str) -> Option<Vec
     let mut opset = Vec::new();
     wire::push_varint(&mut opset, 2, to as u64);
     wire::push(&mut bytes, field::MODEL_OPSET, &opset);
-    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.folder().map(Into::into))
+    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.beside().clone())
 }
 
 /// What has to change in a node of opset `from`; `None` where its meaning would differ.

@@ -74,7 +74,7 @@ pub fn float_picture(model: &Model, input: &str, channels_last: bool) -> Result<
             _ => Edit::Keep,
         })
     })?;
-    let folder = model.folder().map(Into::into);
+    let folder = model.beside().clone();
     Ok((Model::from_bytes(prepend(&bytes, builder.finish()), folder)?, taken))
 }
 

@@ -18,5 +18,5 @@ pub fn resume(model: &Model, given: &[(&str, DataType, &[usize])], outputs: &[&s
         builder.input(name, *element, &shape);
     }
     outputs.iter().for_each(|output| builder.output(output));
-    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.folder().map(Into::into))
+    Model::from_bytes(super::super::append(&bytes, builder.finish()), model.beside().clone())
 }

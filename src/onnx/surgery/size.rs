@@ -15,5 +15,5 @@ pub fn free_size(model: &Model, input: &str) -> Result<Model, OnnxError> {
         field::GRAPH_VALUE_INFO => Ok(Edit::Drop),
         _ => Ok(Edit::Keep),
     })?;
-    Model::from_bytes(bytes, model.folder().map(Into::into))
+    Model::from_bytes(bytes, model.beside().clone())
 }

@@ -2,10 +2,8 @@
 //!
 //! What a node computes its size from while it runs cannot be seen here.
 
-use std::path::Path;
-
 use super::super::proto::{NodeProto, TensorProto};
-use super::super::{OnnxError, tensor};
+use super::super::{Beside, OnnxError, tensor};
 
 /// Most elements of a tensor that a node may be asked to make: 1 GiB of 32-bit floats.
 const MOST_ELEMENTS: usize = 1 << 28;
@@ -29,13 +27,13 @@ pub(super) fn elements(shape: impl IntoIterator<Item = i64>) -> Option<usize> {
     product.filter(|product| *product <= MOST_ELEMENTS)
 }
 
-/// Refuses a node that asks for an absurd size. `constant` finds constants by name, `folder` has their external data.
+/// Refuses a node that asks for an absurd size. `constant` finds constants by name, `beside` has what is not in them.
 pub(super) fn check<'a>(
     node: &NodeProto,
     constant: &dyn Fn(&str) -> Option<&'a TensorProto>,
-    folder: Option<&Path>,
+    beside: &Beside,
 ) -> Result<(), OnnxError> {
-    let asked = Asked { node, constant, folder };
+    let asked = Asked { node, constant, beside };
     match node.op_type.as_str() {
         "ConstantOfShape" => asked.shape("shape", asked.input(0)),
         "Expand" => asked.shape("shape", asked.input(1).map(|sizes| sizes.iter().map(|size| size.abs()).collect())),
@@ -78,7 +76,7 @@ pub(super) fn check<'a>(
 struct Asked<'a, 'b> {
     node: &'b NodeProto,
     constant: &'b dyn Fn(&str) -> Option<&'a TensorProto>,
-    folder: Option<&'b Path>,
+    beside: &'b Beside,
 }
 
 impl Asked<'_, '_> {
@@ -90,12 +88,12 @@ impl Asked<'_, '_> {
 
     /// Elements of an input that is a constant of integers.
     fn input(&self, index: usize) -> Option<Vec<i64>> {
-        tensor::integers(self.stored(index)?, self.folder).ok()
+        tensor::integers(self.stored(index)?, self.beside).ok()
     }
 
     /// Elements of an input that is a constant of floats.
     fn floats(&self, index: usize) -> Option<Vec<f32>> {
-        tensor::floats(self.stored(index)?, self.folder).ok().map(|floats| floats.into_iter().collect())
+        tensor::floats(self.stored(index)?, self.beside).ok().map(|floats| floats.into_iter().collect())
     }
 
     fn attribute(&self, name: &str) -> Option<Vec<i64>> {
