@@ -203,10 +203,10 @@ class Comparison:
 
     def memory(self):
         self.make("resnet18")
-        print("| Integrated Gradients of ResNet-18, peak memory | 50 steps | 400 steps |\n|---|---:|---:|")
-        for budget in (64, 1024):
+        print("| Integrated Gradients of ResNet-18, peak memory | 50 steps | 500 steps |\n|---|---:|---:|")
+        for budget in (64, 512, 2048):
             peaks = [run(self.lensor("resnet18", self.folder / "0.jpg", "--method", "integrated-gradients", "--steps", steps,
-                                     "--memory", budget, "--json"), self.environment)[1] for steps in (50, 400)]
+                                     "--memory", budget, "--json"), self.environment)[1] for steps in (50, 500)]
             print(f"| --memory {budget} | {peaks[0]:.0f} MB | {peaks[1]:.0f} MB |", flush=True)
         print()
 
