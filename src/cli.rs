@@ -269,12 +269,33 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
 /// A message for the person at the terminal, on stderr.
 pub fn say(message: &str) {
     // Where stderr is closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", printable(message));
+}
+
+/// Most characters of a message.
+const LONGEST_MESSAGE: usize = 4000;
+
+/// A message as a terminal can show it: names in files may be of any length and hold what moves its cursor.
+fn printable(message: &str) -> String {
+    let plain = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
+    let count = message.chars().count();
+    if count <= LONGEST_MESSAGE {
+        return message.chars().map(plain).collect();
+    }
+    let (begin, end) = (message.chars().take(LONGEST_MESSAGE / 2), message.chars().skip(count - LONGEST_MESSAGE / 4));
+    begin.chain(" … ".chars()).chain(end).map(plain).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_short_and_leave_the_terminal_alone() {
+        assert_eq!(printable("node `a\x1b[2J`:\n\tno"), "node `a\u{fffd}[2J`:\n\tno");
+        let long = printable(&format!("node `{}` is unknown", "n".repeat(1_000_000)));
+        assert!(long.chars().count() < LONGEST_MESSAGE && long.starts_with("node `n") && long.ends_with("is unknown"));
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

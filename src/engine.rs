@@ -18,7 +18,7 @@ pub use cancel::Cancel;
 pub use cores::cores;
 use device::DeviceChoice;
 use library::{Library, LibraryError, Search};
-pub use memory::most as memory;
+pub use memory::{most as memory, resident};
 pub use value::{ElementType, Value};
 
 use crate::onnx::Beside;

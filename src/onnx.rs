@@ -14,6 +14,7 @@ use prost::Message;
 pub mod beside;
 pub mod build;
 pub mod graph;
+mod links;
 pub mod proto;
 pub mod surgery;
 pub mod tap;
@@ -116,6 +117,7 @@ pub struct Model(Arc<Inner>);
 struct Inner {
     bytes: Bytes,
     beside: Beside,
+    named: Option<PathBuf>,
     graph: Graph,
     metadata: Vec<(String, String)>,
     opset: i64,
@@ -123,7 +125,8 @@ struct Inner {
 }
 
 impl Model {
-    /// Reads a file. External data are looked for in its folder, and only when they are needed.
+    /// Reads a file. External data are looked for in its folder, also in that of the file it leads to if it is a link, and read
+    /// only when they are needed.
     pub fn open(path: &Path) -> Result<Self, OnnxError> {
         let io = |source| OnnxError::Io { path: path.to_owned(), source };
         let metadata = std::fs::metadata(path).map_err(io)?;
@@ -141,15 +144,23 @@ impl Model {
             Some(buffer) => file.read_exact(buffer).map_err(io)?,
             None => bytes = std::fs::read(path).map_err(io)?.into(),
         }
-        let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }.to_owned());
         wire::check_size(&bytes)?;
-        let (bytes, beside) = beside::take_out(bytes, folder)?;
-        Self::from_bytes(bytes, beside)
+        let named = links::folder_of(path);
+        let (bytes, beside) = match links::follow(path, &bytes)? {
+            Some((moved, folder)) => (moved, Some(folder).into()),
+            None => beside::take_out(bytes, Some(named.clone()))?,
+        };
+        Self::decode(bytes, beside, Some(named))
     }
 
     /// Reads a serialised model; `beside` is where the elements lie that are not in it, which may be just a folder.
     pub fn from_bytes(bytes: impl Into<Bytes>, beside: impl Into<Beside>) -> Result<Self, OnnxError> {
-        let (bytes, beside) = (bytes.into(), beside.into());
+        let beside = beside.into();
+        let named = beside.folder().map(Path::to_owned);
+        Self::decode(bytes.into(), beside, named)
+    }
+
+    fn decode(bytes: Bytes, beside: Beside, named: Option<PathBuf>) -> Result<Self, OnnxError> {
         wire::check_size(&bytes)?;
         let proto = proto::ModelProto::decode(bytes.clone())
             .map_err(|source| OnnxError::NotOnnx { reason: source.to_string() })?;
@@ -161,7 +172,7 @@ impl Model {
         let graph = Graph::new(graph, beside.clone())?;
         let metadata = proto.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
         let producer = format!("{} {}", proto.producer_name, proto.producer_version).trim().to_owned();
-        Ok(Self(Arc::new(Inner { bytes, beside, graph, metadata, opset, producer })))
+        Ok(Self(Arc::new(Inner { bytes, beside, named, graph, metadata, opset, producer })))
     }
 
     /// The serialised model, without what lies [`Model::beside`] it.
@@ -186,6 +197,11 @@ impl Model {
         };
         let mut locations = self.graph().stored().filter(|tensor| !tensor.external_data.is_empty()).map(location);
         locations.all(|location| location.is_some_and(|location| self.beside().in_memory(&location).is_some()))
+    }
+
+    /// The folder that the file was named in: that of its external data, unless the file is a link.
+    pub fn named_in(&self) -> Option<&Path> {
+        self.0.named.as_deref()
     }
 
     /// The decoded graph.

@@ -5,9 +5,11 @@
 use std::process::{Command, Output, Stdio};
 
 use lensor::onnx::build::{Attr, GraphBuilder};
+use lensor::onnx::proto::{EXTERNAL, ModelProto, StringStringEntryProto};
 use lensor::onnx::{DataType, Dim};
 use ndarray::{Array3, Array4, arr2};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use prost::Message;
 use serde_json::Value;
 
 #[path = "support/colours.rs"]
@@ -279,6 +281,52 @@ fn a_publishers_folder_is_a_network() {
     let bare =
         command.current_dir(studio.folder()).args(["colours-small", "red.png", "--device", "cpu"]).output().unwrap();
     assert!(String::from_utf8_lossy(&bare.stdout).contains("rouge"), "{}", said(&bare));
+}
+
+/// A network with its initializers in another file, and that file.
+fn with_external_data(network: &[u8], location: &str) -> (Vec<u8>, Vec<u8>) {
+    let mut model = ModelProto::decode(network).unwrap();
+    let mut data = Vec::new();
+    for tensor in &mut model.graph.as_mut().unwrap().initializer {
+        let bytes = tensor.raw_data.take().unwrap();
+        let entry = |(key, value): (&str, String)| StringStringEntryProto { key: key.to_owned(), value };
+        let (offset, length) = (data.len().to_string(), bytes.len().to_string());
+        let entries = [("location", location.to_owned()), ("offset", offset), ("length", length)];
+        (tensor.external_data, tensor.data_location) = (entries.map(entry).to_vec(), EXTERNAL);
+        data.extend_from_slice(&bytes);
+    }
+    (model.encode_to_vec(), data)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_repository_in_the_cache_of_hugging_face_is_a_network() {
+    use std::os::unix::fs::symlink;
+    let studio = studio(colours::network());
+    let (network, data) = with_external_data(&colours::network(), "model.onnx_data");
+    let config = br#"{"id2label": {"0": "rouge", "1": "vert", "2": "bleu"}}"#.to_vec();
+    let repository = studio.path("models--someone--colours-small");
+    let snapshot = repository.join("snapshots/0123abc");
+    std::fs::create_dir_all(snapshot.join("onnx")).unwrap();
+    std::fs::create_dir_all(repository.join("blobs")).unwrap();
+    std::fs::create_dir_all(repository.join("refs")).unwrap();
+    std::fs::write(repository.join("refs/main"), "0123abc").unwrap();
+    for (name, blob, up, content) in [
+        ("onnx/model.onnx", "aa", "../../../blobs", network),
+        ("onnx/model.onnx_data", "bb", "../../../blobs", data),
+        ("config.json", "cc", "../../blobs", config),
+    ] {
+        std::fs::write(repository.join("blobs").join(blob), content).unwrap();
+        symlink(format!("{up}/{blob}"), snapshot.join(name)).unwrap();
+    }
+    let plain = plain(&["--method", "gradient"]);
+    for network in [&repository, &snapshot] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
+        command.current_dir(studio.folder()).args(["explain", "red.png", "--json", "--method", "gradient"]);
+        let report = json(command.args(["--device", "cpu", "--model"]).arg(network).output().unwrap());
+        assert_eq!((&report["model"], &report["target"]["label"]), (&"colours-small".into(), &"rouge".into()));
+        assert_eq!(report["range"], plain["range"]);
+    }
 }
 
 #[test]

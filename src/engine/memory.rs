@@ -36,11 +36,29 @@ pub fn most() -> Option<u64> {
     None
 }
 
+/// Bytes of memory that the process takes now; `None` where that is not known.
+#[cfg(target_os = "linux")]
+pub fn resident() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmRSS:")
+}
+
+/// Not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn resident() -> Option<u64> {
+    None
+}
+
 /// Bytes of memory that the machine has.
 #[cfg(target_os = "linux")]
 fn machine() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    kilobytes("/proc/meminfo", "MemTotal:")
+}
+
+/// A line of a file of the system's that says how many kilobytes something has, in bytes.
+#[cfg(target_os = "linux")]
+fn kilobytes(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
@@ -58,6 +76,7 @@ mod tests {
     fn the_limit_is_what_the_machine_has_at_most() {
         let machine = machine().unwrap();
         assert!(machine > 1 << 20, "{machine}");
+        assert!(resident().unwrap() > 1 << 20 && resident().unwrap() < machine);
         limit();
         assert!(getrlimit(Resource::Data).current.unwrap() <= machine);
     }

@@ -94,21 +94,42 @@ impl Source {
 }
 
 /// The network in a folder as exporters and hubs lay it out: `model.onnx`, there or in a folder `onnx`, or the only ONNX
-/// file. `None` where there is none, or several of other names.
+/// file; in a repository of Hugging Face's cache those of its main revision. `None` where there is none, or several of other
+/// names.
 pub fn in_folder(folder: &Path) -> Option<PathBuf> {
     let usual = ["model.onnx", "onnx/model.onnx"].map(|name| folder.join(name));
     let mut files = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut others = files.by_ref().filter(|path| path.extension().is_some_and(|ending| ending == "onnx"));
     let only = others.next().filter(|_| others.next().is_none());
-    usual.into_iter().find(|path| path.is_file()).or(only)
+    let main = || in_folder(&main_revision(folder)?);
+    usual.into_iter().find(|path| path.is_file()).or(only).or_else(main)
+}
+
+/// The folder with the files of the main revision, of a repository as Hugging Face's cache keeps it.
+fn main_revision(repository: &Path) -> Option<PathBuf> {
+    let revision = std::fs::read_to_string(repository.join("refs/main")).ok()?;
+    let revision = revision.trim();
+    let plain = !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    plain.then(|| repository.join(SNAPSHOTS).join(revision)).filter(|folder| folder.is_dir())
+}
+
+/// Folder of the revisions in a repository of Hugging Face's cache, which is called `models--OWNER--NAME`.
+const SNAPSHOTS: &str = "snapshots";
+
+/// What the network in a folder is called: as the folder, or as the repository in Hugging Face's cache that it is of.
+fn name_of(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    let above = folder.ancestors().find(|path| path.ends_with(SNAPSHOTS)).and_then(Path::parent);
+    let repository = name(above.unwrap_or(&folder)).filter(|name| name.starts_with("models--"));
+    repository.and_then(|name| Some(name.rsplit("--").next()?.to_owned())).or_else(|| name(&folder))
 }
 
 fn open_file(path: &Path) -> Result<Opened, SourceError> {
     if path.is_dir() {
         let file = in_folder(path).ok_or_else(|| SourceError::NoNetwork { path: path.to_owned() })?;
         let mut opened = open_file(&file)?;
-        let name = path.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-        if let (None, Some(name)) = (&opened.card, name) {
+        if let (None, Some(name)) = (&opened.card, name_of(path)) {
             opened.name = name;
         }
         return Ok(opened);

@@ -74,6 +74,15 @@ pub enum NetworkError {
         /// How long it was given.
         seconds: u64,
     },
+    /// A run that takes more memory than any network of its size.
+    #[error(
+        "one picture takes more than {mib} MiB of memory in this network, which was stopped: do its sizes depend on each \
+         other by mistake? A smaller --size may do, where it takes any"
+    )]
+    TooMuchMemory {
+        /// What it took until then, in MiB.
+        mib: u64,
+    },
     /// An input that no machine should be asked to fill.
     #[error(
         "the network insists on an input of {shape:?}, more than 1 GiB: export it with a smaller batch or smaller sides"

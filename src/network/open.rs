@@ -3,9 +3,7 @@
 //! Must not know what is asked of it then.
 
 use std::collections::HashMap;
-use std::sync::{Arc, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
 use ndarray::Array4;
 
@@ -15,7 +13,7 @@ use super::pullback::PullbackSessions;
 use super::sessions::GradientSessions;
 use super::values::ValueSessions;
 use super::{Network, NetworkError};
-use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
+use crate::engine::{Effort, Engine, EngineError, Session, Value};
 use crate::model::head;
 use crate::model::input::{ImageInput, Layout};
 use crate::model::layers::{self, Layer};
@@ -28,9 +26,9 @@ use crate::onnx::surgery::{self, Last, LogitsTensor};
 use crate::onnx::{Dim, Graph, Model, ValueInfo, tap};
 
 mod notes;
+mod patience;
 
-/// How long the first run of a network with loops may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+use patience::Patience;
 
 /// Most numbers that a network may want at once: 1 GiB.
 const MOST_NUMBERS: usize = 1 << 28;
@@ -119,7 +117,8 @@ fn output(model: &Model, sources: &Sources) -> Result<(String, Origin), NetworkE
     let unlike = |output: &ValueInfo| {
         let name = output.name.to_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        let sure = has(&["logit"]) || surgery::logits(model, &output.name).stepped_back_over.is_some();
+        let last = surgery::logits(model, &output.name).stepped_back_over;
+        let sure = has(&["logit"]) || last.is_some_and(|last| Activation::of_operator(&last.op).is_some());
         (has(&["aux"]), !sure, !has(&["class", "label", "score", "prob", "pred", "output"]), has(&["embed", "feature"]))
     };
     let vector = |output: &ValueInfo| match output.shape.as_slice() {
@@ -161,7 +160,7 @@ fn look(
     let once = |model: &Model, part| look_once(model, declared, part, sources, output, engine);
     match (freed, declared.batch) {
         (Some(freed), Some(batch)) => once(&freed, None).or_else(|error| match error {
-            NetworkError::Endless { .. } => Err(error),
+            NetworkError::Endless { .. } | NetworkError::TooMuchMemory { .. } => Err(error),
             _ => once(model, Some(batch)),
         }),
         _ => once(model, None),
@@ -191,9 +190,9 @@ fn look_once(
     let mut forward = load(&model, &logits, &layers, engine)?;
     let exposed = exposed(&logits, &layers);
     let zeros = Value::from(Array4::<f32>::zeros(pictures));
-    let patience = Patience::begin(model.graph());
+    let patience = Patience::begin(model.graph(), pictures.iter().product());
     let values = forward.run(&[(&input, &zeros)], &exposed, &patience.cancel).map_err(|error| match error {
-        EngineError::Cancelled => NetworkError::Endless { seconds: PATIENCE.as_secs() },
+        EngineError::Cancelled => patience.reason(),
         EngineError::Run { reason } if of_size == Origin::Default => NetworkError::Size { height, width, reason },
         error => error.into(),
     })?;
@@ -204,31 +203,6 @@ fn look_once(
     };
     let shapes = exposed.iter().map(|name| (*name).to_owned()).zip(values.iter().map(shape)).collect();
     Ok(Look { model, input, logits, last, layers, forward, shapes, part })
-}
-
-/// Gives up on a first run that takes too long, of a network that has loops: any other ends by itself.
-struct Patience {
-    cancel: Cancel,
-    /// Dropped with this, which ends the thread that waits.
-    _done: Option<mpsc::Sender<()>>,
-}
-
-impl Patience {
-    fn begin(graph: &Graph) -> Self {
-        let cancel = Cancel::new();
-        let loops = graph.nodes.iter().any(|node| matches!(node.op_type.as_str(), "Loop" | "Scan" | "If"));
-        let done = loops.then(|| {
-            let (done, wait) = mpsc::channel();
-            let cancel = cancel.clone();
-            thread::spawn(move || {
-                if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                    cancel.cancel();
-                }
-            });
-            done
-        });
-        Self { cancel, _done: done }
-    }
 }
 
 /// A session that gives the logits and all feature maps.

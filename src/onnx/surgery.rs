@@ -50,6 +50,8 @@ pub(super) mod field {
     /// Name of an initializer.
     pub const TENSOR_NAME: u64 = 8;
     pub const TENSOR_RAW_DATA: u64 = 9;
+    /// Where an initializer's elements lie, if in another file: a key and its value each.
+    pub const TENSOR_EXTERNAL: u64 = 13;
     /// From a ValueInfoProto to its shape: type, tensor type, shape.
     pub const SHAPE: [u64; 3] = [2, 1, 2];
     pub const SHAPE_DIM: u64 = 1;

@@ -133,7 +133,10 @@ fn located(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Place
     let folder = beside
         .folder()
         .ok_or_else(|| error(tensor, format!("its data lie in {location}, but the folder is unknown")))?;
-    let outside = || error(tensor, format!("its data file {location} is outside the model's folder: refused"));
+    let outside = || {
+        let reason = "is outside the model's folder, links followed: refused; copy it there if you trust it";
+        error(tensor, format!("its data file {location} {reason}"))
+    };
     if !Path::new(location).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(outside());
     }
@@ -160,7 +163,8 @@ fn located(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Place
 pub(super) fn check(tensor: &TensorProto, beside: &Beside) -> Result<(), OnnxError> {
     let (_, count) = shape(tensor)?;
     let bits = bits(tensor.data_type);
-    if count.saturating_mul(bits.unwrap_or(8)) as u64 / 8 > LARGEST {
+    // A file of its own may be of any size, if it is all there.
+    if tensor.data_location != EXTERNAL && count.saturating_mul(bits.unwrap_or(8)) as u64 / 8 > LARGEST {
         return Err(error(tensor, format!("the shape {:?} asks for more than 2 GiB", tensor.dims)));
     }
     if tensor.data_location == EXTERNAL {

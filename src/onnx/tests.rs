@@ -184,6 +184,35 @@ fn external_data_are_read_from_the_models_folder_only() {
     assert!(nowhere.to_string().contains("folder is unknown"), "{nowhere}");
 }
 
+#[cfg(unix)]
+#[test]
+fn data_lie_also_where_a_link_to_the_model_leads() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    std::fs::create_dir_all(at("snapshots/abc")).unwrap();
+    std::fs::create_dir(at("blobs")).unwrap();
+    let data: Vec<u8> = [9.0f32, 1.0, 2.0, 3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    std::fs::write(at("blobs/9a3c"), &data).unwrap();
+    std::fs::write(at("elsewhere"), &data).unwrap();
+    std::fs::write(at("blobs/01fe"), external("w.bin", "4", "12")).unwrap();
+    let model = at("snapshots/abc/model.onnx");
+    symlink("../../blobs/01fe", &model).unwrap();
+    let link = |to: &str| {
+        let link = at("snapshots/abc/w.bin");
+        let _ = std::fs::remove_file(&link);
+        symlink(to, link).unwrap();
+        Model::open(&model).and_then(|model| Ok((model.graph().weights("y")?, model)))
+    };
+    let (weights, opened) = link("../../blobs/9a3c").unwrap();
+    assert_eq!(weights.into_raw_vec_and_offset().0, [1.0, 2.0, 3.0]);
+    assert_eq!(opened.beside().folder().unwrap(), at("blobs").canonicalize().unwrap());
+    assert_eq!(opened.named_in().unwrap(), at("snapshots/abc"));
+    assert_eq!(opened.graph().initializer("w").unwrap().external_data[0].value, "9a3c", "as the runtime finds it");
+    let error = link("../../elsewhere").err().unwrap().to_string();
+    assert!(error.contains("outside"), "{error}");
+}
+
 #[test]
 fn an_old_opset_is_raised_only_where_the_meaning_stays() {
     let old = |op: &str, attributes: &[(&str, Attr)]| {

@@ -118,6 +118,21 @@ pub(super) fn edit_at(
     }
 }
 
+/// Shows the messages inside a message that lie at a path of field numbers.
+pub(super) fn visit(message: &[u8], path: &[u64], see: &mut dyn FnMut(&[u8])) -> Result<(), OnnxError> {
+    let Some((number, rest)) = path.split_first() else {
+        see(message);
+        return Ok(());
+    };
+    for field in Fields::of(message) {
+        let field = field?;
+        if field.number == *number {
+            visit(field.content, rest, see)?;
+        }
+    }
+    Ok(())
+}
+
 /// Content of the last length-delimited field of this number, which is the one that counts.
 pub(super) fn content_of(message: &[u8], number: u64) -> Result<Option<&[u8]>, OnnxError> {
     let mut content = None;
@@ -147,15 +162,19 @@ pub(super) fn push(message: &mut Vec<u8>, number: u64, content: &[u8]) {
 /// while an empty one takes two bytes of the file.
 const MOST_MESSAGES: usize = 2_000_000;
 
+/// Most integers that are stored one by one and not as raw bytes: each takes a byte of the file at least, and eight once it
+/// is decoded.
+const MOST_NUMBERS: usize = 1 << 26;
+
 /// Deepest nesting of messages that is looked into; more is not ONNX.
 const DEEPEST: usize = 60;
 
 /// Refuses a model that would take far more memory than its size suggests.
 pub(super) fn check_size(model: &[u8]) -> Result<(), OnnxError> {
-    count_messages(model, Kind::Model, 0, &mut 0)
+    Census::default().count(model, Kind::Model, 0)
 }
 
-/// The messages of the ONNX schema that hold lists of others.
+/// The messages of the ONNX schema that hold lists of others, or of numbers.
 #[derive(Clone, Copy)]
 enum Kind {
     Model,
@@ -163,33 +182,62 @@ enum Kind {
     Function,
     Node,
     Attribute,
+    Tensor,
+    Sparse,
     Leaf,
 }
 
-fn count_messages(message: &[u8], kind: Kind, depth: usize, count: &mut usize) -> Result<(), OnnxError> {
-    if depth > DEEPEST {
-        return Err(OnnxError::NotOnnx { reason: "graphs are nested too deeply".into() });
-    }
-    for field in Fields::of(message) {
-        let field = field?;
-        *count += 1;
-        if *count > MOST_MESSAGES {
-            return Err(OnnxError::NotOnnx { reason: format!("it has more than {MOST_MESSAGES} fields") });
+/// What a model holds, so far.
+#[derive(Default)]
+struct Census {
+    messages: usize,
+    numbers: usize,
+}
+
+impl Census {
+    fn count(&mut self, message: &[u8], kind: Kind, depth: usize) -> Result<(), OnnxError> {
+        let refused = |reason: String| Err(OnnxError::NotOnnx { reason });
+        if depth > DEEPEST {
+            return refused("graphs are nested too deeply".into());
         }
-        let inner = match (kind, field.number) {
-            (Kind::Model, 7) | (Kind::Attribute, 6 | 11) => Kind::Graph,
-            (Kind::Model, 25) => Kind::Function,
-            (Kind::Graph, 1) | (Kind::Function, 7) => Kind::Node,
-            (Kind::Node, 5) => Kind::Attribute,
-            (Kind::Model, 8 | 14)
-            | (Kind::Node, 9)
-            | (Kind::Graph, 5 | 11 | 12 | 15)
-            | (Kind::Attribute, 5 | 10 | 22 | 23) => Kind::Leaf,
-            _ => continue,
-        };
-        count_messages(field.content, inner, depth + 1, count)?;
+        for field in Fields::of(message) {
+            let field = field?;
+            self.messages += 1;
+            // The last byte of each number is less than 128.
+            let numbers = || field.content.iter().filter(|byte| **byte < 0x80).count();
+            let inner = match (kind, field.number) {
+                (Kind::Model, 7) | (Kind::Attribute, 6 | 11) => Some(Kind::Graph),
+                (Kind::Model, 25) => Some(Kind::Function),
+                (Kind::Graph, 1) | (Kind::Function, 7) => Some(Kind::Node),
+                (Kind::Node, 5) => Some(Kind::Attribute),
+                (Kind::Graph, 5) | (Kind::Attribute, 5 | 10) | (Kind::Sparse, 1 | 2) => Some(Kind::Tensor),
+                (Kind::Graph, 15) | (Kind::Attribute, 22 | 23) => Some(Kind::Sparse),
+                (Kind::Model, 8 | 14) | (Kind::Node, 9) | (Kind::Graph, 11 | 12) | (Kind::Tensor, 13) => {
+                    Some(Kind::Leaf)
+                }
+                // Sizes of axes, and lists in attributes, are as few as messages.
+                (Kind::Tensor, 1) | (Kind::Sparse, 3) | (Kind::Attribute, 8) => {
+                    self.messages += numbers();
+                    None
+                }
+                (Kind::Tensor, 5 | 7 | 11) => {
+                    self.numbers += numbers();
+                    None
+                }
+                _ => None,
+            };
+            if self.messages > MOST_MESSAGES {
+                return refused(format!("it has more than {MOST_MESSAGES} fields"));
+            }
+            if self.numbers > MOST_NUMBERS {
+                return refused(format!("it has more than {MOST_NUMBERS} integers, not kept as raw data"));
+            }
+            if let Some(inner) = inner {
+                self.count(field.content, inner, depth + 1)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Sources {
         if input.is_whole() {
             list.push((raw_pixels(input.element), Origin::Input));
         }
-        let published = opened.model.beside().folder().map(hub::read).transpose()?.unwrap_or_default();
+        let published = opened.model.named_in().map(hub::read).transpose()?.unwrap_or_default();
         list.extend(published.into_iter().map(|(said, path)| (said, Origin::Hub(path))));
         list.extend(metadata(&opened.model).map(|said| (said, Origin::Metadata)));
         let sources = Self { list, labels: overrides.labels.clone(), input: input.clone() };
