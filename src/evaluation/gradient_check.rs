@@ -42,7 +42,7 @@ const CLEAR: f64 = 300.0;
 /// Cells of a line, finer until the error is small enough, or does not fall as it does from kinks. Odd, so that the tensor
 /// itself lies in the middle of a cell: there, where equal values (the zeros of a ReLU, a plain background) make maxima tie,
 /// the rule is exact all the same.
-const CELLS: [usize; 4] = [5, 15, 45, lines::FINEST];
+const CELLS: [usize; 5] = [5, 15, 45, 135, lines::FINEST];
 
 /// How well a gradient agrees with differences of the score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -59,12 +59,15 @@ pub struct Agreement {
     pub directions: usize,
     /// Whether the score hardly depends on the tensor: difference and gradient are both lost in float32's rounding.
     pub flat: bool,
+    /// Whether the gradient passes quantisation straight through: an estimate, which differences of a score that goes up in
+    /// steps cannot prove.
+    pub estimate: bool,
 }
 
 impl Agreement {
-    /// Whether the gradient counts as right.
+    /// Whether the gradient counts as right, or is all that there can be.
     pub fn holds(&self) -> bool {
-        self.flat || self.error <= TOLERANCE
+        self.flat || self.error <= TOLERANCE || self.estimate && self.error.is_finite()
     }
 }
 
@@ -136,10 +139,14 @@ fn at_input(
     cancel: &Cancel,
 ) -> Result<Agreement, NetworkError> {
     let rows = attribution::batch(network, &Parameters::default());
-    agreement(input, seed, rows, &mut |points| {
+    let mut estimate = false;
+    let found = agreement(input, seed, rows, &mut |points| {
         let targets = vec![Target { class, of: Of::Logit }; points.len_of(Axis(0))];
-        Ok(Values::of(network.gradient(points, &targets, At::Input, cancel)?, class))
-    })
+        let answer = network.gradient(points, &targets, At::Input, cancel)?;
+        estimate |= answer.straight_through;
+        Ok(Values::of(answer, class))
+    })?;
+    Ok(Agreement { estimate, ..found })
 }
 
 /// The layer is fed instead of computed, to move it along lines; what its gradient is in the whole network has to be the
@@ -167,7 +174,7 @@ fn at_layer(
     let apart = distance(&whole.gradients[0], &alone.gradients);
     // `max` would pass over what is not a number.
     let error = if apart <= found.error { found.error } else { apart };
-    Ok(Agreement { error, ..found })
+    Ok(Agreement { error, estimate: whole.straight_through, ..found })
 }
 
 /// ‖a − b‖ / ‖a‖; 0 where both are zero.
@@ -206,7 +213,8 @@ pub fn agreement(
 fn refine(lines: &mut Lines<'_>, step: f64, evaluate: &mut Evaluate<'_>) -> Result<Agreement, NetworkError> {
     let differences = lines.differences();
     let slope = differences.norm() / (2.0 * lines.half() * (DIRECTIONS as f64).sqrt());
-    let mut found = Agreement { error: f64::NAN, slope, step, cells: 0, directions: DIRECTIONS, flat: false };
+    let mut found =
+        Agreement { error: f64::NAN, slope, step, cells: 0, directions: DIRECTIONS, flat: false, estimate: false };
     let mut errors = Vec::with_capacity(CELLS.len());
     for cells in CELLS {
         lines.visit(cells, evaluate)?;

@@ -14,7 +14,7 @@ use crate::onnx::{DataType, Graph, Node};
 pub struct Summary {
     /// Each operator, its domain before it where that is not ONNX's own, and how many nodes have it; the most first.
     pub operators: Vec<(String, usize)>,
-    /// Stored numbers that are no integers: weights, biases, statistics of normalisations.
+    /// Stored numbers that are no integers, or integers that stand for such: weights, biases, statistics of normalisations.
     pub parameters: u64,
     /// Multiply-accumulate operations of one picture in convolutions and linear layers; twice as many FLOPs.
     pub multiply_adds: u64,
@@ -33,7 +33,10 @@ impl Summary {
         let float = |tensor: &&TensorProto| {
             matches!(tensor.data_type(), DataType::Float | DataType::Double | DataType::Float16 | DataType::Bfloat16)
         };
-        let parameters = graph.stored().filter(float).map(|tensor| product(&dims(tensor))).fold(0, u64::saturating_add);
+        let dequantised = graph.nodes.iter().filter(|node| node.op_type == "DequantizeLinear");
+        let quantised = dequantised.filter_map(|node| graph.constant(node.input(0)?));
+        let parameters = graph.stored().filter(float).chain(quantised).map(|tensor| product(&dims(tensor)));
+        let parameters = parameters.fold(0, u64::saturating_add);
         let work = graph.nodes.iter().filter_map(|node| multiply_adds(node, &sizes));
         Self { operators, parameters, multiply_adds: work.fold(0, u64::saturating_add) }
     }
@@ -79,6 +82,17 @@ mod tests {
         assert_eq!(summary.parameters, (8 * 27 + 8) + (12 * 72 + 12) + (5 * 12 + 5));
         assert_eq!(summary.multiply_adds, 8 * 256 * 27 + 12 * 64 * 72 + 5 * 12);
         assert_eq!(summary.operators[..2], [("Conv".to_owned(), 2), ("Relu".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn quantised_weights_are_parameters() {
+        let mut b = with_input([4, 5, 5]);
+        b.named_constant("w", &[2, 3], DataType::Int8, vec![1; 6]);
+        let scale = b.scalar(0.1);
+        b.named_node("DequantizeLinear", &["w", &scale], &["y"], &[]);
+        b.output("y");
+        let model = Model::from_bytes(b.into_model(17), None).unwrap();
+        assert_eq!(Summary::of(model.graph(), |_| None).parameters, 6 + 1);
     }
 
     #[test]

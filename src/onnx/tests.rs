@@ -72,6 +72,29 @@ fn reads_what_is_there() {
 }
 
 #[test]
+fn logits_lie_before_quantisation_and_casts_too() {
+    let mut b = GraphBuilder::new("t");
+    b.input("x", DataType::Float, &[Dim::Unknown, Dim::Fixed(3)]);
+    let scale = b.scalar(0.1);
+    for (from, op, to) in [("x", "Identity", "z"), ("z rounded", "Softmax", "p"), ("p rounded", "Cast", "y")] {
+        let to_float: &[_] = if op == "Cast" { &[("to", Attr::Int(1))] } else { &[] };
+        b.named_node(op, &[from], &[to], to_float);
+        let whole = b.node("QuantizeLinear", &[to, &scale], &[]);
+        b.named_node("DequantizeLinear", &[&whole, &scale], &[&format!("{to} rounded")], &[]);
+    }
+    b.output("y");
+    b.output("z rounded");
+    let model = Model::from_bytes(b.into_model(17), None).unwrap();
+    let found = |output: &str| {
+        let found = surgery::logits(&model, output);
+        (found.name, found.stepped_back_over.map(|last| last.op))
+    };
+    assert_eq!(found("y"), ("z".to_owned(), Some("Softmax".to_owned())));
+    assert_eq!(found("z rounded"), ("z".to_owned(), Some("QuantizeLinear".to_owned())));
+    assert_eq!(found("x"), ("x".to_owned(), None));
+}
+
+#[test]
 fn additions_leave_the_original_bytes_as_they_are() {
     let bytes = strange();
     let model = Model::from_bytes(bytes.clone(), None).unwrap();

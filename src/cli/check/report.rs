@@ -138,6 +138,10 @@ impl Report {
         })
     }
 
+    fn is_estimate(&self) -> bool {
+        self.gradients.iter().any(|row| row.agreement.is_some_and(|agreement| agreement.estimate))
+    }
+
     /// The report as text.
     pub fn text(&self) -> String {
         let methods = self.methods.iter().map(|row| row.method.name());
@@ -185,6 +189,9 @@ impl Report {
         let wrong = self.gradients.iter().filter(|row| !row.holds).count();
         let percent = self.tolerance * 100.0;
         text.section(match (self.holds, self.gradients.len()) {
+            (true, all) if self.is_estimate() => {
+                format!("all {all} gradients can be computed; through quantisation they are estimates, which nothing can prove")
+            }
             (true, all) => format!("all {all} gradients are right within {percent} %"),
             (false, all) => format!("{wrong} of {all} gradients cannot be trusted here (right is within {percent} %)"),
         });
@@ -220,11 +227,15 @@ impl GradientRow {
 }
 
 fn verdict(agreement: &Agreement) -> String {
-    let Agreement { error, slope, step, cells, directions, flat } = agreement;
+    let Agreement { error, slope, step, cells, directions, flat, .. } = agreement;
     if *flat {
         return "right   the score hardly depends on it: differences and gradient are lost in rounding".to_owned();
     }
-    let verdict = if agreement.holds() { "right" } else { "WRONG" };
+    let verdict = match agreement.holds() {
+        true if *error > TOLERANCE => "estimate",
+        true => "right",
+        false => "WRONG",
+    };
     let error = if error.is_finite() { format!("{:>7.3} %", error * 100.0) } else { "not a number".to_owned() };
     format!("{verdict}  error {error}   |g| {slope:.3e}, {directions} lines of ±{step} σ in {cells} cells")
 }

@@ -11,7 +11,7 @@ use super::Evaluate;
 use crate::network::NetworkError;
 
 /// Cells of the finest cutting. The coarser ones divide it, so that no point is asked about twice.
-pub(super) const FINEST: usize = 135;
+pub(super) const FINEST: usize = 405;
 
 /// Straight lines of one length through one point.
 pub(super) struct Lines<'a> {

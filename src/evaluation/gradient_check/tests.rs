@@ -61,7 +61,7 @@ fn many_kinks_are_cut_out_and_a_wrong_gradient_is_not_looked_at_as_long() {
         agreement(&centre, seed, 7, &mut evaluate).unwrap()
     };
     let right: Vec<Agreement> = (0..4).map(|seed| look(1.0, seed)).collect();
-    let saved = right.iter().filter(|agreement| agreement.holds() && agreement.cells == lines::FINEST).count();
+    let saved = right.iter().filter(|agreement| agreement.holds() && agreement.cells >= 135).count();
     assert!(saved >= 3, "{right:?}");
     assert!(!look(1.1, 0).holds());
     let wrong = look(2.0, 0);
