@@ -242,20 +242,22 @@ impl<'a> Backward<'a> {
         self.observations.get(tensor).ok_or_else(unknown)
     }
 
+    /// Sizes of the axes of a tensor, which may be a constant, at batch 1.
+    pub fn sizes(&self, tensor: &str) -> Result<Vec<usize>, AutodiffError> {
+        match self.model.graph().constant(tensor) {
+            Some(constant) => Ok(constant.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect()),
+            None => Ok(self.observed(tensor)?.shape.clone()),
+        }
+    }
+
     /// Number of axes of a tensor, which may be a constant.
     pub fn rank(&self, tensor: &str) -> Result<usize, AutodiffError> {
-        match self.model.graph().constant(tensor) {
-            Some(constant) => Ok(constant.dims.len()),
-            None => Ok(self.observed(tensor)?.shape.len()),
-        }
+        Ok(self.sizes(tensor)?.len())
     }
 
     /// Number of elements of a tensor, which may be a constant, at batch 1.
     pub fn elements(&self, tensor: &str) -> Result<usize, AutodiffError> {
-        match self.model.graph().constant(tensor) {
-            Some(constant) => Ok(constant.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0)).product()),
-            None => Ok(self.observed(tensor)?.shape.iter().product()),
-        }
+        Ok(self.sizes(tensor)?.into_iter().product())
     }
 
     /// Type of the elements of a constant that is stored in the file.

@@ -173,12 +173,19 @@ impl<'a> Linear<'a> {
 fn skip<'a>(graph: &'a Graph, tensor: &'a str) -> &'a str {
     let mut tensor = tensor;
     while let Some(node) = graph.producer(tensor)
-        && TRANSPARENT.contains(&node.op_type.as_str())
+        && (TRANSPARENT.contains(&node.op_type.as_str()) || takes_all(graph, node))
         && let Some(input) = node.input(0)
     {
         tensor = input;
     }
     tensor
+}
+
+/// Whether a Gather takes several elements one after another from the first on: how torch.export writes a change of strides.
+fn takes_all(graph: &Graph, node: &Node) -> bool {
+    let first = node.op_type == "Gather" && node.attr_int("axis").unwrap_or(0) == 0;
+    let indices = node.input(1).filter(|_| first).and_then(|indices| graph.integers(indices).ok()).unwrap_or_default();
+    indices.len() > 1 && indices.iter().enumerate().all(|(at, index)| *index == at as i64)
 }
 
 fn is_pool(node: &Node) -> bool {

@@ -12,9 +12,11 @@ use crate::onnx::{Graph, Node};
 
 mod layout;
 mod naming;
+mod whole;
 
 use layout::Layouts;
 pub(crate) use naming::module;
+use whole::Wholes;
 
 /// What kind of layer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -107,14 +109,16 @@ const ACTIVATIONS: [&str; 15] = [
 ];
 
 /// The layers between `input` and `logits`, in the order in which they are computed. `features` is the tensor that the
-/// head pools, if it does. Maps whose channels come last are no layers: their rows would be taken for channels. Sizes are not known yet (0): [`measured`] fills them in.
+/// head pools, if it does. Maps whose channels come last are no layers, for their rows would be taken for channels, nor are
+/// maps of whole numbers. Sizes are not known yet (0): [`measured`] fills them in.
 pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) -> Vec<Layer> {
     let used = used_by(graph, logits);
     let mut from_picture: HashSet<&str> = HashSet::from([input]);
-    let mut layouts = Layouts::begin(input);
+    let (mut layouts, mut wholes) = (Layouts::begin(input), Wholes::default());
     let mut layers: Vec<(usize, Layer)> = Vec::new();
     for node in graph.nodes.iter().filter(|node| used.contains(&node.index)) {
         layouts.follow(node);
+        wholes.follow(node);
         if !node.inputs.iter().any(|name| from_picture.contains(name.as_str())) {
             continue;
         }
@@ -124,16 +128,22 @@ pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) ->
         let (kind, settled) = match node.op_type.as_str() {
             op if CONVOLUTIONS.contains(&op) => (Kind::Conv, settle(graph, node.output(), true)),
             "Add" | "Sum" if moving > 1 => (Kind::Block, settle(graph, node.output(), false)),
-            "Concat" if moving > 1 && node.attr_int("axis") == Some(1) => (Kind::Concat, as_made),
+            // Rows that are joined (Swin rolls its maps) are on the same axis where channels come last.
+            "Concat" if moving > 1 && node.attr_int("axis") == Some(1) && layouts.is_second(node.output()) => {
+                (Kind::Concat, as_made)
+            }
             "MaxPool" | "AveragePool" => (Kind::Pool, as_made),
             _ => continue,
         };
-        if layouts.is_last(node.output()) {
+        if layouts.is_last(node.output()) || wholes.contains(node.output()) {
             continue;
         }
         layers.push((made_at(graph, settled.tensor), layer(graph, node, kind, settled)));
     }
-    let listed = |tensor: &&str| layers.iter().any(|(_, layer)| layer.tensor == *tensor) || layouts.is_last(tensor);
+    let listed = |tensor: &&str| {
+        let is_layer = layers.iter().any(|(_, layer)| layer.tensor == *tensor);
+        is_layer || layouts.is_last(tensor) || wholes.contains(tensor)
+    };
     if let Some(tensor) = features.filter(|tensor| !listed(tensor))
         && let Some(node) = graph.producer(tensor)
     {

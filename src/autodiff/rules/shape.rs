@@ -35,16 +35,15 @@ pub(super) fn transpose(backward: &mut Backward, node: &Node, gradient: &str) ->
 
 /// Each part gets its slice of the gradient.
 pub(super) fn concat(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
-    let rank = backward.observed(node.output())?.shape.len() as i64;
+    let observed = backward.observed(node.output())?;
     let axis = node.attr_int("axis").ok_or_else(|| no_rule(node, "it names no axis"))?;
-    let axis = if axis < 0 { axis.saturating_add(rank) } else { axis };
+    let axis = if axis < 0 { axis.saturating_add(observed.shape.len() as i64) } else { axis };
+    if observed.batch == Some(axis as usize) {
+        return Err(no_rule(node, "it joins pictures of a batch"));
+    }
     let mut start = 0;
     for part in node.inputs.iter() {
-        let observed = backward.observed(part)?;
-        let size = observed.shape.get(axis as usize).copied().unwrap_or(0) as i64;
-        if observed.batch == Some(axis as usize) {
-            return Err(no_rule(node, "it joins pictures of a batch"));
-        }
+        let size = backward.sizes(part)?.get(axis as usize).copied().unwrap_or(0) as i64;
         if backward.wants(part) {
             let slice = crop(backward, gradient, &[axis], &[start], &[start + size]);
             backward.send(part, slice);

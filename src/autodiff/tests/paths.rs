@@ -102,3 +102,20 @@ fn operators_without_a_rule_are_all_found_where_they_are_in_the_way() {
     assert_eq!(names("b"), ["c"]);
     assert!(names("c").is_empty());
 }
+
+#[test]
+fn a_constant_takes_its_place_beside_what_is_joined_to_it() {
+    let mut b = with_input([2, 1, 3]);
+    // A token of a transformer, folded into the file.
+    b.named_floats("token", sine((1, 2, 1, 1), [1.0, 1.3, 0.2]).view());
+    b.named_node("Concat", &["token", "x"], &["tokens"], &[("axis", Attr::Int(3))]);
+    b.named_node("Flatten", &["tokens"], &["z"], &[]);
+    b.output("z");
+    let x = sine(IxDyn(&[1, 2, 1, 3]), [1.0, 0.37, 0.2]);
+    let seed = sine(IxDyn(&[1, 8]), [1.0, 1.3, 0.4]);
+    let mut probe = differentiated(&b.into_model(17), x.shape(), &["x"], &[]).unwrap();
+    let answer = probe.ask(&x, &seed, &ArrayD::zeros(seed.raw_dim()));
+    for (index, value) in answer.gradients[0].indexed_iter() {
+        assert_eq!(*value, seed[[0, 4 * index[1] + index[3] + 1]]);
+    }
+}

@@ -38,6 +38,14 @@ fn every_spelling_of_pooling_over_the_whole_map_is_known() {
     assert_eq!(pooled_by("GlobalAveragePool", &[], gemm), expected(2.0));
     assert_eq!(pooled_by("ReduceMean", &[("axes", Attr::Ints(&[-1, -2]))], gemm), expected(2.0));
     assert_eq!(pooled_by("AveragePool", &[("kernel_shape", Attr::Ints(&[6, 7]))], gemm), expected(2.0));
+    let strided = |b: &mut GraphBuilder| {
+        let (flat, all, shape) = (b.ints(&[-1]), b.ints(&[0, 1, 2, 3]), b.ints(&[1, 4]));
+        b.named_node("Reshape", &["pooled", &flat], &["line"], &[]);
+        b.named_node("Gather", &["line", &all], &["strided"], &[]);
+        b.named_node("Reshape", &["strided", &shape], &["pooled again"], &[]);
+        b.named_node("Gemm", &["pooled again", "w", "b"], &["y"], &[]);
+    };
+    assert_eq!(pooled_by("GlobalAveragePool", &[], strided), expected(1.0));
     let part = pooled_by("AveragePool", &[("kernel_shape", Attr::Ints(&[6, 6]))], gemm);
     assert_eq!(part, Head::Other { description: "AveragePool → Flatten → Gemm".to_owned() });
 }

@@ -28,6 +28,11 @@ impl<'a> Layouts<'a> {
         self.0.get(tensor) == Some(&Channels::Last)
     }
 
+    /// Whether the channels of a tensor are known to be second.
+    pub fn is_second(&self, tensor: &str) -> bool {
+        self.0.get(tensor) == Some(&Channels::Second)
+    }
+
     /// Learns what a node makes; those before it have been followed.
     pub fn follow(&mut self, node: &'a Node) {
         let channels = match node.op_type.as_str() {

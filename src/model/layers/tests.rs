@@ -165,6 +165,22 @@ fn a_layer_is_looked_at_as_its_quantised_maps_are_used() {
 }
 
 #[test]
+fn maps_of_whole_numbers_are_no_layers() {
+    let mut b = with_input([4, 8, 8]);
+    let scale = b.scalar(0.1);
+    let pool = [("kernel_shape", Attr::Ints(&[2, 2]))];
+    b.named_node("QuantizeLinear", &["x", &scale], &["whole"], &[]);
+    b.named_node("MaxPool", &["whole"], &["whole maps"], &pool);
+    b.named_node("QLinearAdd", &["whole maps", "whole maps"], &["sum"], &[]);
+    b.named_node("MaxPool", &["sum"], &["again"], &pool);
+    b.named_node("DequantizeLinear", &["again", &scale], &["float"], &[]);
+    b.named_node("AveragePool", &["float"], &["y"], &pool);
+    b.output("y");
+    let tensors: Vec<String> = found(b, None).into_iter().map(|(_, _, tensor)| tensor).collect();
+    assert_eq!(tensors, ["y"]);
+}
+
+#[test]
 fn maps_whose_channels_come_last_are_no_layers() {
     let mut b = with_input([4, 8, 8]);
     conv(&mut b, "patches", "patches.weight", "x");
@@ -179,7 +195,11 @@ fn maps_whose_channels_come_last_are_no_layers() {
     b.named_node("Concat", &["pads", "pads"], &["all pads"], &[("axis", Attr::Int(0))]);
     b.named_node("Pad", &["sum", "all pads"], &["padded"], &[]);
     b.named_node("Concat", &["padded", "mixed"], &["wide"], &[("axis", Attr::Int(1))]);
-    b.named_node("Transpose", &["sum"], &["maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+    // Windows put together and rolled by a row.
+    b.named_node("Reshape", &["sum", "sizes"], &["windows"], &[]);
+    b.named_node("Concat", &["windows", "windows"], &["rolled"], &[("axis", Attr::Int(1))]);
+    b.named_node("Add", &["sum", "rolled"], &["tokens again"], &[]);
+    b.named_node("Transpose", &["tokens again"], &["maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
     b.named_node("Add", &["maps", "x"], &["block"], &[]);
     b.named_node("Transpose", &["wide"], &["wide maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
     b.named_node("ReduceMean", &["wide maps"], &["mean"], &[("axes", Attr::Ints(&[2, 3]))]);
