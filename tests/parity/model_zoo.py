@@ -85,11 +85,11 @@ def export(network, opset, path):
 def one(binary, _):
     """A function that compares the network in one opset."""
     network = Zoo().eval()
-    picture = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2))
+    picture = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2)).numpy()
 
     def run(way):
-        reference = lambda maps: autograd.reference(network, picture, maps)
-        return common.compare(binary, lambda path: export(network, WAYS[way], path), picture.numpy(), reference, check=True)
+        reference = lambda picture, maps: autograd.reference(network, torch.from_numpy(picture), maps)
+        return common.compare(binary, lambda path: export(network, WAYS[way], path), [picture], reference, check=True)
 
     return run
 
