@@ -68,7 +68,13 @@ fn error(tensor: &TensorProto, reason: String) -> OnnxError {
     OnnxError::Tensor { tensor: tensor.name.clone(), reason }
 }
 
+/// Most axes of a tensor: the runtime compares shapes axis by axis, many times.
+pub(super) const MOST_AXES: usize = 64;
+
 fn shape(tensor: &TensorProto) -> Result<(Vec<usize>, usize), OnnxError> {
+    if tensor.dims.len() > MOST_AXES {
+        return Err(error(tensor, format!("it has {} axes, believed are at most {MOST_AXES}", tensor.dims.len())));
+    }
     let dims: Option<Vec<usize>> = tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
     let count = dims.as_ref().and_then(|dims| dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)));
     match (dims, count) {

@@ -15,7 +15,7 @@ const LARGEST_WINDOW: i64 = 1 << 16;
 const LARGEST_FACTOR: i64 = 1 << 10;
 
 /// Most elements of a constant that is looked at: one a side of a tensor, and two for paddings.
-const MOST_LOOKED_AT: usize = 64;
+const MOST_LOOKED_AT: usize = 2 * tensor::MOST_AXES;
 
 /// Most rounds of a loop.
 const MOST_ROUNDS: i64 = 1 << 20;
@@ -34,6 +34,7 @@ pub(super) fn check<'a>(
     beside: &Beside,
 ) -> Result<(), OnnxError> {
     let asked = Asked { node, constant, beside };
+    asked.axes()?;
     match node.op_type.as_str() {
         "ConstantOfShape" => asked.shape("shape", asked.input(0)),
         "Expand" => asked.shape("shape", asked.input(1).map(|sizes| sizes.iter().map(|size| size.abs()).collect())),
@@ -94,6 +95,23 @@ impl Asked<'_, '_> {
     /// Elements of an input that is a constant of floats.
     fn floats(&self, index: usize) -> Option<Vec<f32>> {
         tensor::floats(self.stored(index)?, self.beside).ok().map(|floats| floats.into_iter().collect())
+    }
+
+    /// What a node takes for a shape has an element for each axis.
+    fn axes(&self) -> Result<(), OnnxError> {
+        let index = match self.node.op_type.as_str() {
+            "ConstantOfShape" => 0,
+            "Expand" | "Reshape" | "Tile" | "Unsqueeze" => 1,
+            _ => return Ok(()),
+        };
+        let sizes =
+            self.node.input.get(index).and_then(|name| (self.constant)(name)).map(|sizes| sizes.dims.as_slice());
+        match sizes {
+            Some(&[count]) if count > tensor::MOST_AXES as i64 => {
+                Err(self.absurd("number of axes", &[count], &format!("at most {}", tensor::MOST_AXES)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn attribute(&self, name: &str) -> Option<Vec<i64>> {
