@@ -91,23 +91,10 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
     [&whole, content].concat()
 }
 
-/// A graph in an attribute of a node of a graph, so many times.
+/// A graph in an attribute of a node of a graph, so many times, as bytes: a message that deep cannot be built.
 fn nested(depth: usize) -> Vec<u8> {
-    let inner = |graph: GraphProto, _| {
-        let g = Some(Box::new(graph));
-        let attribute = vec![AttributeProto { name: "then_branch".to_owned(), g, r#type: 5, ..Default::default() }];
-        let node = NodeProto { op_type: "If".to_owned(), attribute, ..Default::default() };
-        GraphProto { node: vec![node], ..Default::default() }
-    };
-    // From the inside out, as bytes: a message that deep cannot even be built.
-    if depth > 40 {
-        let wrap = |graph: Vec<u8>, _| field(1, &field(5, &field(6, &graph)));
-        return field(7, &(0..depth).fold(Vec::new(), wrap));
-    }
-    let deep = (0..depth).fold(GraphProto::default(), inner);
-    let mut graph = graph(|b| b.named_node("GlobalAveragePool", &["x"], &["y"], &[]));
-    graph.node.extend(deep.node);
-    model(graph)
+    let inside = |graph: Vec<u8>, _| field(1, &field(5, &field(6, &graph)));
+    field(7, &(0..depth).fold(Vec::new(), inside))
 }
 
 fn sparse(dims: Vec<i64>) -> SparseTensorProto {
@@ -132,7 +119,7 @@ fn sparse(dims: Vec<i64>) -> SparseTensorProto {
 fn hostile_files_are_refused_soon_and_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let huge = 1i64 << 40;
-    let numbers = [1u8].repeat(70_000_000);
+    let numbers = [1u8].repeat(68 << 20);
     let one = |op: &'static str, inputs: &'static [&'static str]| nodes(move |b| b.named_node(op, inputs, &["y"], &[]));
     let shaped = |shape: &[usize]| {
         let mut b = GraphBuilder::new("");
@@ -249,7 +236,6 @@ fn hostile_files_are_refused_soon_and_in_little_memory() {
             "nodes",
         ),
         ("graphs a thousand deep", nested(1000), "nested too deeply"),
-        ("graphs a dozen deep", nested(12), ""),
         (
             "a sparse constant",
             model(GraphProto {

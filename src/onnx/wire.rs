@@ -162,9 +162,9 @@ pub(super) fn push(message: &mut Vec<u8>, number: u64, content: &[u8]) {
 /// while an empty one takes two bytes of the file.
 const MOST_MESSAGES: usize = 2_000_000;
 
-/// Most integers that are stored one by one and not as raw bytes: each takes a byte of the file at least, and eight once it
-/// is decoded.
-const MOST_NUMBERS: usize = 1 << 26;
+/// Most bytes that integers may take once they are decoded, of those that are stored one by one and not as raw bytes: each
+/// takes a byte of the file at least.
+const MOST_INTEGERS: usize = 512 << 20;
 
 /// Deepest nesting of messages that is looked into; more is not ONNX.
 const DEEPEST: usize = 60;
@@ -191,7 +191,7 @@ enum Kind {
 #[derive(Default)]
 struct Census {
     messages: usize,
-    numbers: usize,
+    integers: usize,
 }
 
 impl Census {
@@ -203,8 +203,6 @@ impl Census {
         for field in Fields::of(message) {
             let field = field?;
             self.messages += 1;
-            // The last byte of each number is less than 128.
-            let numbers = || field.content.iter().filter(|byte| **byte < 0x80).count();
             let inner = match (kind, field.number) {
                 (Kind::Model, 7) | (Kind::Attribute, 6 | 11) => Some(Kind::Graph),
                 (Kind::Model, 25) => Some(Kind::Function),
@@ -217,11 +215,12 @@ impl Census {
                 }
                 // Sizes of axes, and lists in attributes, are as few as messages.
                 (Kind::Tensor, 1) | (Kind::Sparse, 3) | (Kind::Attribute, 8) => {
-                    self.messages += numbers();
+                    self.messages = self.messages.saturating_add(field.content.len());
                     None
                 }
                 (Kind::Tensor, 5 | 7 | 11) => {
-                    self.numbers += numbers();
+                    let each = if field.number == 5 { size_of::<i32>() } else { size_of::<i64>() };
+                    self.integers = self.integers.saturating_add(field.content.len().saturating_mul(each));
                     None
                 }
                 _ => None,
@@ -229,8 +228,8 @@ impl Census {
             if self.messages > MOST_MESSAGES {
                 return refused(format!("it has more than {MOST_MESSAGES} fields"));
             }
-            if self.numbers > MOST_NUMBERS {
-                return refused(format!("it has more than {MOST_NUMBERS} integers, not kept as raw data"));
+            if self.integers > MOST_INTEGERS {
+                return refused("it has more than 512 MiB of integers that are not kept as raw data".into());
             }
             if let Some(inner) = inner {
                 self.count(field.content, inner, depth + 1)?;
