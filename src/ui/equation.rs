@@ -138,7 +138,13 @@ pub fn text(state: &State, filters: &Filters, unit: Unit, inner: Rect, buffer: &
         let [of_kernel, of_patch] = [kernel, patch].map(|values| numbers::Aligned::of(values.iter(), digits));
         let line = |at: u16| Rect { x: left, y: room.y + at, width: block, height: 1 };
         let beside = |at: u16| Rect { x: left + block + BETWEEN, ..line(at) };
-        heading(buffer, line(0), [&format!("kernel, {}", name(told)), "kernel"], &of_kernel.unit(), theme.quiet);
+        heading(
+            buffer,
+            line(0),
+            [&format!("kernel, {}", of_input(&name(told))), "kernel"],
+            &of_kernel.unit(),
+            theme.quiet,
+        );
         let place = [format!("patch at row {row}, column {column}"), "patch".to_owned()];
         heading(buffer, beside(0), [&place[0], &place[1]], &of_patch.unit(), theme.quiet);
         for y in 0..height {
@@ -158,6 +164,11 @@ pub fn text(state: &State, filters: &Filters, unit: Unit, inner: Rect, buffer: &
     text::centred(buffer, bottom(2), &sums(&product, &name, usize::from(room.width)), theme.quiet);
     let (result, style) = result(state, unit, &product, (row, column));
     text::centred(buffer, bottom(1), &result, style);
+}
+
+/// An input by its colour, or by its number.
+fn of_input(name: &str) -> String {
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("input {name}") } else { name.to_owned() }
 }
 
 /// Names a block of numbers, the longer way where there is room, and says in what they are counted.

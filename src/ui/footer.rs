@@ -34,7 +34,8 @@ pub fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
     };
     let (mut offered, kept): (Vec<Shown>, Vec<Shown>) = if state.pressed.is_empty() {
         let own = view::of(state.tab).hints(state);
-        let all = FIRST.into_iter().chain(own).chain(LAST);
+        // What is done in no time comes and goes unseen.
+        let all = FIRST.into_iter().filter(|_| state.is_late()).chain(own).chain(LAST);
         let useful = all.filter(|(commands, _)| commands.iter().all(|c| c.enabled(state).is_ok()));
         let always = ALWAYS.iter().map(|(commands, word)| hint(commands, word));
         (useful.map(|(commands, word)| hint(commands, word)).collect(), always.collect())

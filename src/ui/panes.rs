@@ -90,8 +90,7 @@ pub fn halves(area: Rect) -> [Rect; 2] {
     Layout::horizontal([Constraint::Fill(1); 2]).spacing(1).areas(area)
 }
 
-/// Rooms for so many square pictures, each below its caption: in as many rows as make the pictures largest, in one where that
-/// makes no difference.
+/// Rooms for so many square pictures, each below its caption: in a row, or in more where that makes them a quarter larger.
 pub fn arranged(area: Rect, count: usize, spacing: u16) -> Vec<Rect> {
     let count = count.max(1) as u16;
     let side = |rows: u16| {
@@ -99,11 +98,16 @@ pub fn arranged(area: Rect, count: usize, spacing: u16) -> Vec<Rect> {
         let width = area.width.saturating_sub(spacing * (columns - 1)) / columns;
         width.min((area.height / rows).saturating_sub(1) * 2)
     };
-    let rows = (1..=count).max_by_key(|rows| (side(*rows), std::cmp::Reverse(*rows))).unwrap_or(1);
+    let larger = |best: u16, rows: u16| if side(rows) * 4 >= side(best).max(1) * 5 { rows } else { best };
+    let rows = (1..=count).fold(1, larger);
     let columns = count.div_ceil(rows);
     let lines = Layout::vertical(vec![Constraint::Fill(1); usize::from(rows)]).split(area);
+    // Captions stand close above their pictures.
+    let height = side(rows).div_ceil(2) + 1;
     let line = |line: &Rect| {
-        let rooms = Layout::horizontal(vec![Constraint::Fill(1); usize::from(columns)]).spacing(spacing).split(*line);
+        let spare = line.height.saturating_sub(height);
+        let line = Rect { y: line.y + spare / 2, height: line.height - spare, ..*line };
+        let rooms = Layout::horizontal(vec![Constraint::Fill(1); usize::from(columns)]).spacing(spacing).split(line);
         rooms.to_vec()
     };
     lines.iter().flat_map(line).take(usize::from(count)).collect()
@@ -192,9 +196,10 @@ mod tests {
         };
         assert_eq!(rooms(80, 20, 2), (2, (40, 20)));
         assert_eq!(rooms(40, 40, 2), (2, (40, 20)));
-        assert_eq!(rooms(63, 15, 4), (4, (15, 15)));
+        assert_eq!(rooms(63, 15, 4), (4, (15, 9)), "no higher than the pictures and their captions");
         assert_eq!(rooms(80, 40, 4), (4, (40, 20)));
         assert_eq!(rooms(80, 40, 3), (3, (40, 20)));
+        assert_eq!(rooms(134, 36, 4).1.1, 17, "a row, where two would make them larger by little");
         assert_eq!(rooms(0, 0, 0), (1, (0, 0)));
     }
 

@@ -97,12 +97,21 @@ fn unit_of(neighbour: &Neighbour) -> Option<Unit> {
     }
 }
 
-/// What is known of a unit beside its map: its icon, its top pictures.
-fn around(state: &State, unit: Unit, count: usize) -> Vec<Option<Arc<RgbImage>>> {
-    let icon = state.icons_of(unit.layer).and_then(|icons| icons.tile(unit.channel).cloned());
+/// Whether any of the neighbours in view has an icon: otherwise there is no place for one.
+fn have_icons(state: &State) -> bool {
+    in_view(state).into_iter().any(|unit| icon(state, unit).is_some())
+}
+
+fn icon(state: &State, unit: Unit) -> Option<Arc<RgbImage>> {
+    state.icons_of(unit.layer)?.tile(unit.channel).cloned()
+}
+
+/// What is known of a unit beside its map: its icon where there is a place for one, and its top pictures.
+fn around(state: &State, unit: Unit, icons: bool, count: usize) -> Vec<Option<Arc<RgbImage>>> {
+    let own = icons.then(|| icon(state, unit));
     let glimpse = state.glimpse(unit);
     let top = |rank: usize| glimpse.as_ref().and_then(|gallery| gallery.tile(rank, Show::Crop).cloned());
-    std::iter::once(icon).chain((0..GLIMPSE).map(top)).take(count).collect()
+    own.into_iter().chain((0..GLIMPSE).map(top)).take(count).collect()
 }
 
 /// So many tiles of so many rows of cells side by side: where they lie, and the columns they take.
@@ -162,9 +171,10 @@ impl View for Circuits {
         let Some(circuit) = state.circuit() else { return Vec::new() };
         let inks = Inks::of(&circuit, state.contributions().as_deref(), spots.iter().map(|spot| &spot.edge));
         let (rows, count) = tiles(columns(inner)[0]);
+        let icons = have_icons(state);
         let pane = |spot: &Spot| {
             let unit = unit_of(neighbour(&circuit, &spot.edge));
-            let known = unit.map(|unit| around(state, unit, usize::from(count - TILES))).unwrap_or_default();
+            let known = unit.map(|unit| around(state, unit, icons, usize::from(count - TILES))).unwrap_or_default();
             let (row, width) = row_of(state, rows.min(spot.area.height - TEXT), count);
             let area = Rect { y: spot.area.y + TEXT, width: width.min(spot.area.width), ..spot.area };
             let area = Rect { height: rows.min(spot.area.height - TEXT), ..area };
@@ -190,7 +200,7 @@ impl View for Circuits {
             text::left(buffer, head, name, styles[side]);
             let count = if counts[side] == 1 { "1 channel".to_owned() } else { format!("{} channels", counts[side]) };
             text::right(buffer, head, &count, theme.quiet);
-            headings(state, column, (circuit.as_ref(), found.is_some()), buffer);
+            headings(state, column, found.is_some(), buffer);
         }
         let longest = ranking.excites.first().into_iter().chain(ranking.inhibits.first());
         let longest = longest.fold(f32::MIN_POSITIVE, |longest, edge| longest.max(edge.strength.abs()));
@@ -225,9 +235,10 @@ impl View for Circuits {
         let map = state.contributions().and_then(|_| drawing(state, Scene::Unit(state.position()), Vec::new()));
         let mut panes = unit::beside(inner, map);
         let unit = state.unit().filter(|unit| state.place() == Some(Place::Unit(*unit)));
-        let known = unit.map(|unit| around(state, unit, GLIMPSE + 1)).unwrap_or_default();
+        let mut known = unit.map(|unit| around(state, unit, true, GLIMPSE + 1)).unwrap_or_default();
+        known.retain(Option::is_some);
         let room = panes[0].area;
-        if known.iter().any(Option::is_some) && room.height >= 3 * OWN_ROWS {
+        if !known.is_empty() && room.height >= 3 * OWN_ROWS {
             // Below the map, a row of its own tiles.
             let (row, width) = row_of(state, OWN_ROWS, known.len() as u16);
             let area = Rect { y: room.bottom() - OWN_ROWS, height: OWN_ROWS, ..room };
@@ -289,18 +300,17 @@ impl View for Circuits {
 }
 
 /// What the tiles of a column are, above them.
-fn headings(state: &State, column: Rect, (circuit, found): (&Circuit, bool), buffer: &mut Buffer) {
+fn headings(state: &State, column: Rect, found: bool, buffer: &mut Buffer) {
     let (rows, count) = tiles(column);
-    let known: Vec<Unit> =
-        spots(state, canvas(state)).iter().filter_map(|spot| unit_of(neighbour(circuit, &spot.edge))).collect();
-    let icons = known.iter().any(|unit| state.icon(*unit).is_some());
-    let top = known.iter().any(|unit| state.glimpse(*unit).is_some());
-    let named = [(true, "kernel"), (found, "enters"), (found, "adds"), (icons, "icon"), (top, "top")];
-    for (at, (_, name)) in (0..count).zip(named).filter(|(_, (shown, _))| *shown) {
+    let top = in_view(state).into_iter().any(|unit| state.glimpse(unit).is_some());
+    let own = [("kernel", true), ("enters", found), ("adds", found)];
+    let beside = have_icons(state).then_some(("icon", true)).into_iter().chain([("top", top)]);
+    for (at, (name, _)) in (0..count).zip(own.into_iter().chain(beside)).filter(|(_, (_, shown))| *shown) {
         let mut place = Rect { y: column.y + 1, height: 1, ..slot(column, at) };
-        let name = if (at == TILES + 1) && count > TILES + 2 { "top pictures" } else { name };
-        if name.len() > usize::from(place.width) {
-            place.width = (count - at) * (2 * rows + 1) - 1;
+        let mut name = name;
+        if name == "top" && count > at + 1 {
+            let slots = (count - at).min(GLIMPSE as u16);
+            (name, place.width) = ("top pictures", slots * (2 * rows + 1) - 1);
         }
         text::centred(buffer, place, name, state.theme.quiet);
     }
