@@ -11,6 +11,9 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, Rgb, Rg
 use ndarray::Array3;
 
 mod array;
+mod reduced;
+
+pub use reduced::Reduced;
 
 /// Most memory a decoder may ask for, bytes: enough for a photograph of 100 megapixels.
 const MAX_ALLOCATION: u64 = 512 << 20;

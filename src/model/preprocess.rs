@@ -5,9 +5,9 @@
 use image::{ImageBuffer, Rgb, RgbImage};
 use ndarray::Array3;
 
-use super::card::{Card, InputCard, Resize};
+use super::card::{Card, InputCard, Interpolation, Resize};
 use super::channels::Channels;
-use super::picture::{Beyond, Picture, stretched_like};
+use super::picture::{Beyond, Picture, Reduced, stretched_like};
 use super::scale::{Scalable, Window, scale, view};
 
 /// Weights of red, green and blue in grey (ITU-R 601, as Pillow's `convert("L")`).
@@ -139,6 +139,29 @@ impl Preprocess {
         Rect { x, y, width: w, height: h }
     }
 
+    /// How many pixels across and down are needed of a picture: to so many it is scaled before the input is cut out of it.
+    pub fn needed(&self, width: u32, height: u32) -> [f64; 2] {
+        match self.0.interpolation {
+            // It picks pixels, so all have to be there.
+            Interpolation::Nearest => [f64::INFINITY; 2],
+            _ => self.window(width, height).scaled,
+        }
+    }
+
+    /// As [`Preprocess::tensor`], of a picture that may have fewer pixels than its file; and as [`Preprocess::region`], in
+    /// pixels of the file.
+    pub fn of_reduced(&self, reduced: &Reduced) -> Result<(Rect, Array3<f32>), PreprocessError> {
+        let Reduced { picture, size: (width, height), .. } = reduced;
+        if reduced.times == 1 {
+            return Ok((self.region(picture), self.tensor(picture)?));
+        }
+        let window = self.window(*width, *height);
+        let [x, w] = window.source(0, f64::from(*width)).map(|length| length as f32);
+        let [y, h] = window.source(1, f64::from(*height)).map(|length| length as f32);
+        let input = self.input(picture, None, &window, reduced.whole())?;
+        Ok((Rect { x, y, width: w, height: h }, input))
+    }
+
     fn seen_and_input(&self, picture: &Picture) -> Result<(Window, Array3<f32>), PreprocessError> {
         let (width, height) = picture.rgb.dimensions();
         if width == 0 || height == 0 {
@@ -148,17 +171,19 @@ impl Preprocess {
             Some(Beyond::Array(array)) => Ok((Window::whole([width, height]), self.checked(&picture.name, array)?)),
             beyond => {
                 let window = self.window(width, height);
-                Ok((window, self.input(picture, beyond.as_ref(), &window)?))
+                let whole = [width, height].map(f64::from);
+                Ok((window, self.input(picture, beyond.as_ref(), &window, whole)?))
             }
         }
     }
 
-    /// The input that a picture becomes.
+    /// The input that a picture becomes, of which `whole` is the width and height in its own pixels.
     fn input(
         &self,
         picture: &Picture,
         beyond: Option<&Beyond>,
         window: &Window,
+        whole: [f64; 2],
     ) -> Result<Array3<f32>, PreprocessError> {
         let name = || picture.name.clone();
         let failed = |reason| PreprocessError::Scale { name: name(), reason };
@@ -169,9 +194,9 @@ impl Preprocess {
                 Err(PreprocessError::NeedsArray { name: name(), channels, height, width })
             }
             (Channels::Rgba, Some(Beyond::Rgba(rgba))) => {
-                Ok(self.normalise(&scale(rgba, window, filter).map_err(failed)?))
+                Ok(self.normalise(&scale(rgba, whole, window, filter).map_err(failed)?))
             }
-            _ => Ok(self.normalise(&scale(&picture.rgb, window, filter).map_err(failed)?)),
+            _ => Ok(self.normalise(&scale(&picture.rgb, whole, window, filter).map_err(failed)?)),
         }
     }
 

@@ -78,10 +78,11 @@ impl Scalable for Rgba<u8> {
 
 type Pixels<P> = ImageBuffer<P, Vec<u8>>;
 
-/// Scales the window of a picture. Pixels beside the window still weigh in where the filter reaches over its edge: the
+/// Scales the window of a picture that is `whole` pixels wide and high, of which the last may be cut off. Pixels beside the window still weigh in where the filter reaches over its edge: the
 /// same as scaling the whole picture and cropping then. The error is the scaler's own words.
 pub fn scale<P: Scalable>(
     pixels: &Pixels<P>,
+    whole: [f64; 2],
     window: &Window,
     interpolation: Interpolation,
 ) -> Result<Pixels<P>, String> {
@@ -93,13 +94,13 @@ pub fn scale<P: Scalable>(
         Interpolation::Nearest => return Ok(nearest(pixels, window)),
     };
     let [columns, rows] = window.size;
-    let whole = [pixels.width(), pixels.height()].map(f64::from);
     let [across, down] = [0, 1].map(|axis| {
         let [start, length] = window.source(axis, whole[axis]);
         [start, length.min(whole[axis] - start)]
     });
     // Across first and then down, rounding in between, because Pillow does: a filter with negative lobes clips there.
-    let wide = pass(&P::weighed(pixels), [across, [0.0, whole[1]]], [columns, pixels.height()], filter)?;
+    let wide =
+        pass(&P::weighed(pixels), [across, [0.0, f64::from(pixels.height())]], [columns, pixels.height()], filter)?;
     pass(&wide, [[0.0, f64::from(columns)], down], [columns, rows], filter).map(P::unweighed)
 }
 
@@ -139,5 +140,6 @@ pub fn view(rgb: &RgbImage) -> Result<RgbImage, String> {
         return Ok(rgb.clone());
     }
     let side = |length: u32| (f64::from(length) * f64::from(VIEW_SIDE) / f64::from(longest)).round().max(1.0) as u32;
-    scale(rgb, &Window::whole([side(width), side(height)]), Interpolation::Bilinear)
+    let whole = [width, height].map(f64::from);
+    scale(rgb, whole, &Window::whole([side(width), side(height)]), Interpolation::Bilinear)
 }

@@ -102,10 +102,10 @@ impl<W: Iterator<Item = Result<PathBuf, walkdir::Error>>> Reader<'_, W> {
     }
 
     fn prepare(&self, path: &Path, content: &[u8], hash: Hash) -> Result<(IndexedPicture, Array3<f32>), String> {
-        let picture = Picture::from_content(path, content).map_err(|error| error.to_string())?;
-        let input = self.preprocess.tensor(&picture).map_err(|error| error.to_string())?;
-        let seen = self.preprocess.region(&picture);
-        Ok((IndexedPicture { hash, size: picture.rgb.dimensions(), seen }, input))
+        let needed = |width, height| self.preprocess.needed(width, height);
+        let reduced = Picture::reduced(path, content, needed).map_err(|error| error.to_string())?;
+        let (seen, input) = self.preprocess.of_reduced(&reduced).map_err(|error| error.to_string())?;
+        Ok((IndexedPicture { hash, size: reduced.size, seen }, input))
     }
 }
 
