@@ -91,7 +91,7 @@ fn indexing(criterion: &mut Criterion) {
     group.bench_function("opened and a unit's top pictures read, of a million", |bencher| {
         bencher.iter(|| {
             let store = Store::open(&file).unwrap();
-            black_box(examples::unit(&store, 9, 14, By::Max, 16).unwrap())
+            black_box((store.extent().unwrap(), examples::unit(&store, 9, 14, By::Max, 16).unwrap()))
         });
     });
 }

@@ -39,7 +39,7 @@ pub mod subject;
 pub mod worker;
 
 use climb::Climb;
-use examples::{Gallery, Kinds};
+use examples::{Deaths, Gallery, Kinds};
 use icons::Icons;
 use progress::Progress;
 
@@ -168,6 +168,11 @@ pub enum Key {
         /// How often the index had been written.
         written: usize,
     },
+    /// Read from the index which channels are dead.
+    Deaths {
+        /// How often the index had been written.
+        written: usize,
+    },
     /// Group them by how the layer answers to them.
     Kinds {
         /// Which unit.
@@ -205,6 +210,7 @@ impl Key {
             Self::Pull { .. } => "gradient of the unit",
             Self::Census { .. } => "all layers",
             Self::Examples { .. } | Self::Glimpse { .. } => "top pictures",
+            Self::Deaths { .. } => "dead channels",
             Self::Kinds { .. } => "kinds of pictures",
         }
     }
@@ -339,6 +345,8 @@ pub enum Outcome {
     },
     /// To [`Key::Examples`] and [`Key::Glimpse`].
     Examples(Arc<Gallery>),
+    /// To [`Key::Deaths`].
+    Deaths(Arc<Deaths>),
     /// To [`Key::Kinds`].
     Kinds(Arc<Kinds>),
 }
@@ -382,6 +390,7 @@ impl Outcome {
                 alive.iter().map(Vec::len).chain(busy).chain(maps.iter().map(of_maps)).sum()
             }
             Self::Examples(gallery) => gallery.bytes(),
+            Self::Deaths(deaths) => deaths.alive.iter().map(Vec::len).sum(),
             Self::Kinds(kinds) => size_of_val(kinds.of.as_slice()),
         }
     }

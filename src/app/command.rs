@@ -242,9 +242,8 @@ impl Command {
             Self::RowNext | Self::RowPrevious if of_unit.is_none() && state.pictures.len() < 2 => {
                 no("there is only one picture")
             }
-            Self::GroupToggle | Self::IndexToggle if state.tab != Tab::Examples => {
-                no("top pictures are in Examples (4)")
-            }
+            Self::GroupToggle if state.tab != Tab::Examples => no("top pictures are in Examples (4)"),
+            Self::IndexToggle if of_unit.is_none() => no("views of units show what comes of it (2 to 6)"),
             Self::ViewNext | Self::ViewPrevious | Self::OrderNext | Self::OrderPrevious
                 if state.tab == Tab::Examples =>
             {

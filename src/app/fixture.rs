@@ -15,9 +15,9 @@ use crate::interpretation::circuits::{self, Circuit, Contributions, Place};
 use crate::interpretation::feature_maps::{FeatureMaps, Side};
 use crate::interpretation::filters::{Filters, Folded};
 use crate::interpretation::prototypes::ranking::Entry;
-use crate::interpretation::prototypes::tally::Tally;
+use crate::interpretation::prototypes::tally::{Sighting, Tally};
 use crate::jobs::climb::{Climb, Way};
-use crate::jobs::examples::{Gallery, Kinds};
+use crate::jobs::examples::{Deaths, Gallery, Kinds};
 use crate::jobs::icons::Icons;
 use crate::jobs::painter::Made;
 use crate::jobs::{Event, Explained, Facts, Key, Outcome, Pulled, Request, Seen};
@@ -31,7 +31,6 @@ use crate::model::picture::Picture;
 use crate::model::preprocess::{Preprocess, Rect};
 use crate::model::settings::{Listing, Setting};
 use crate::model::unit;
-use crate::network::Scores;
 use crate::terminal::graphics::Graphics;
 use crate::terminal::picture::{Encoding, scale};
 
@@ -144,8 +143,7 @@ fn gallery(channel: usize) -> Gallery {
     let mut tally = Tally::new(&[1], 5);
     for at in 0..40u64 {
         let score = (at as f32 * 0.25 + channel as f32 * 0.1 - 3.0).max(0.0);
-        let scores = Scores::new(vec![score / 4.0], vec![score], vec![score]);
-        tally.record(0, &scores, at, |_| Some((1, 2)));
+        tally.record(&[Sighting { picture: at, scores: vec![(score / 4.0, score)], peaks: vec![(0, (1, 2))] }]);
     }
     let tally = tally.units()[0].clone();
     let example = |entry: &Entry| Example {
@@ -260,6 +258,7 @@ pub fn answer(request: &Request) -> Outcome {
             Outcome::Census { alive: Arc::new(alive), busy: Arc::new(busy.collect()), maps: Vec::new() }
         }
         Key::Examples { unit, .. } | Key::Glimpse { unit, .. } => Outcome::Examples(Arc::new(gallery(unit.channel))),
+        Key::Deaths { .. } => Outcome::Deaths(Arc::new(Deaths::default())),
         Key::Kinds { .. } => {
             let of = [0, 1, 0, 0, 1].map(Some).to_vec();
             Outcome::Kinds(Arc::new(Kinds { count: 2, silhouette: 0.61, of }))

@@ -183,7 +183,7 @@ fn job(state: &mut State, event: Event) {
         }
         Event::Done { outcome, seconds, .. } => {
             let aside = |key: &Key| match key {
-                Key::Layers { .. } | Key::Census { .. } | Key::Open | Key::Glimpse { .. } => true,
+                Key::Layers { .. } | Key::Census { .. } | Key::Open | Key::Glimpse { .. } | Key::Deaths { .. } => true,
                 Key::Icons { make, .. } => !make,
                 _ => false,
             };

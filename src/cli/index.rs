@@ -105,7 +105,8 @@ pub fn run(args: &Index, context: &Context) -> Outcome {
     // Each runner has one thread.
     let engine = engine::open(&search, &context.global.device, Some(1), &mut |text, done| progress.report(text, done))?;
     let mut runners = Runners::new(&network, engine, threads)?;
-    drop((network, progress));
+    // The weights are in the sessions, as far as they are needed.
+    drop((network, opened, progress));
     let mut gauge = Gauge::new();
     let every = Duration::from_secs_f64(args.write_every);
     let summary = run::run(&mut runners, &mut store, every, &context.cancel, &mut |progress| gauge.show(progress))?;

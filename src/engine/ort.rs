@@ -2,6 +2,7 @@
 //!
 //! Owns the process's one runtime environment, its sessions and their runs. Must not know where the library comes from.
 
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -170,7 +171,9 @@ impl Engine for OrtEngine {
                 .or_else(|error| self.load_beside(model, folder, effort).unwrap_or(Err(error)))
         };
         let session = load().map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
-        Ok(Box::new(OrtSession { session, _beside: beside.clone() }))
+        let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();
+        let (inputs, outputs) = (names(session.inputs()), names(session.outputs()));
+        Ok(Box::new(OrtSession { session, inputs, outputs, _beside: beside.clone() }))
     }
 
     fn device(&self) -> &str {
@@ -192,21 +195,26 @@ impl Engine for OrtEngine {
 
 struct OrtSession {
     session: ort::session::Session,
+    /// Names of its inputs.
+    inputs: HashSet<String>,
+    /// Names of its outputs: there may be hundreds.
+    outputs: HashSet<String>,
     /// Dropped after the session, which may use it in place.
     _beside: Beside,
 }
 
 impl Session for OrtSession {
     fn run(&mut self, inputs: &[(&str, &Value)], outputs: &[&str], cancel: &Cancel) -> Result<Vec<Value>, EngineError> {
-        let named = |kind: &str, wanted: &str, present: &[ort::value::Outlet]| {
-            if present.iter().any(|outlet| outlet.name() == wanted) {
+        let named = |kind: &str, wanted: &str, names: &HashSet<String>, present: &[ort::value::Outlet]| {
+            if names.contains(wanted) {
                 return Ok(());
             }
             let present: Vec<_> = present.iter().map(|outlet| outlet.name()).collect();
             Err(EngineError::Value(format!("the graph has no {kind} `{wanted}`; it has {}", present.join(", "))))
         };
-        inputs.iter().try_for_each(|(name, _)| named("input", name, self.session.inputs()))?;
-        outputs.iter().try_for_each(|name| named("output", name, self.session.outputs()))?;
+        let (given, made) = (&self.inputs, &self.outputs);
+        inputs.iter().try_for_each(|(name, _)| named("input", name, given, self.session.inputs()))?;
+        outputs.iter().try_for_each(|name| named("output", name, made, self.session.outputs()))?;
         if cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
@@ -238,6 +246,7 @@ impl Session for OrtSession {
             Err(_) if cancel.is_cancelled() => return Err(EngineError::Cancelled),
             Err(error) => return Err(failed(error)),
         };
+        let produced: HashMap<&str, _> = produced.iter().collect();
         outputs
             .iter()
             .map(|name| {

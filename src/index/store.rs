@@ -10,7 +10,7 @@
 //!
 //! What a run adds is written in one transaction: a file that is killed while it is written is as it was before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::model::receptive::ReceptiveField;
 mod schema;
 
 /// Version of the tables; another one is not read.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long to wait for another process that reads or writes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -280,11 +280,31 @@ impl Store {
         schema::broken(&self.connection, most).map_err(self.failed())
     }
 
-    /// What was looked at already: size and time of change by the path's key, and the keys of the pictures.
+    /// For each layer, which of its channels said something to any picture.
+    pub fn alive(&self) -> Result<Vec<Vec<bool>>, IndexError> {
+        let channels = self.about.channels();
+        let mut alive = vec![true; channels.iter().sum()];
+        let tell = |unit: usize, dead: bool| alive.get_mut(unit).into_iter().for_each(|alive| *alive = !dead);
+        schema::each_unit(&self.connection, tell).map_err(self.failed())?;
+        let mut rest = alive.into_iter();
+        Ok(channels.into_iter().map(|count| rest.by_ref().take(count).collect()).collect())
+    }
+
+    /// What was looked at already.
     pub(super) fn known(&self) -> Result<Known, IndexError> {
-        let files = self.files()?.into_iter().map(|file| (path_key(&file.path), (file.bytes, file.modified)));
-        let pictures = self.pictures()?.into_iter().map(|picture| super::key::short(&picture.hash));
-        Ok(Known { files: files.collect(), pictures: pictures.collect() })
+        let extent = self.extent()?;
+        let mut files = HashSet::with_capacity((extent.files + extent.broken) as usize);
+        let mut pictures = HashSet::with_capacity(extent.pictures as usize);
+        schema::each_file(&self.connection, |path, bytes, modified| {
+            files.insert(file_key(path, bytes, modified));
+        })
+        .and_then(|()| {
+            schema::each_picture(&self.connection, |picture| {
+                pictures.insert(picture);
+            })
+        })
+        .map_err(self.failed())?;
+        Ok(Known { files, pictures })
     }
 
     /// Writes an addition, all of it or nothing.
@@ -314,15 +334,15 @@ impl Store {
 
 /// What was looked at already.
 pub(super) struct Known {
-    /// Size and time of change by [`path_key`].
-    pub files: HashMap<u64, (u64, i64)>,
+    /// Files as they were, by [`file_key`].
+    pub files: HashSet<u64>,
     /// Keys of the pictures.
     pub pictures: HashSet<PictureKey>,
 }
 
-/// A path in 8 bytes: a million paths are then some 30 MB.
-pub(super) fn path_key(path: &Path) -> u64 {
-    super::key::short(&super::key::of_picture(path.as_os_str().as_encoded_bytes()))
+/// A file's path, size and time of change in 8 bytes: a million files are then some 20 MB.
+pub(super) fn file_key(path: &[u8], bytes: u64, modified: i64) -> u64 {
+    super::key::short(&super::key::of_picture(&[path, &bytes.to_le_bytes(), &modified.to_le_bytes()].concat()))
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Owns opening and cutting. Must not know where tiles lie on a screen or in a file.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,16 +14,18 @@ use super::explainer::failed;
 use super::worker::Stopped;
 use crate::choice::choice;
 use crate::engine::Cancel;
-use crate::index::Store;
 use crate::index::examples::{self, Example, Unit};
 use crate::index::store::Extent;
+use crate::index::{IndexError, Store};
 use crate::interpretation::prototypes::By;
 use crate::interpretation::prototypes::tally::UnitTally;
 use crate::model;
+use crate::model::picture::Picture;
 use crate::model::preprocess::Rect;
 use crate::network::Network;
 use crate::paint;
 use crate::paint::mosaic::Grid;
+use crate::paint::text::{self, Letters};
 
 /// Side of a tile that is kept for the screen, pixels.
 pub const TILE: u32 = 224;
@@ -39,6 +42,8 @@ pub struct Gallery {
     pub examples: Vec<Example>,
     /// How far the index is.
     pub extent: Extent,
+    /// For each, whether its file is gone, or holds another picture by now.
+    pub gone: Vec<bool>,
     /// For each, what it saw and the whole picture, in their own proportions.
     tiles: Vec<[Arc<RgbImage>; 2]>,
 }
@@ -46,8 +51,14 @@ pub struct Gallery {
 impl Gallery {
     /// Opens and cuts the pictures of a unit.
     pub fn new(unit: Unit, extent: Extent) -> Self {
-        let both = |example: &Example| [Show::Crop, Show::Picture].map(|show| Arc::new(part(example, show, TILE)));
-        Self { tiles: unit.examples.iter().map(both).collect(), tally: unit.tally, examples: unit.examples, extent }
+        let both = |example: &Example| {
+            let picture = example.open();
+            let tiles =
+                [Show::Crop, Show::Picture].map(|show| Arc::new(cut(picture.as_ref(), example.crop, show, TILE)));
+            (picture.is_none(), tiles)
+        };
+        let (gone, tiles) = unit.examples.iter().map(both).unzip();
+        Self { gone, tiles, tally: unit.tally, examples: unit.examples, extent }
     }
 
     /// The tile of the picture of a rank, in its own proportions.
@@ -59,6 +70,15 @@ impl Gallery {
     pub fn bytes(&self) -> usize {
         self.tiles.iter().flatten().map(|tile| tile.as_raw().len()).sum()
     }
+}
+
+/// Which channels said something to the pictures of an index.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Deaths {
+    /// How many pictures; none without an index.
+    pub pictures: u64,
+    /// For each layer, whether each of its channels said anything to any of them.
+    pub alive: Vec<Vec<bool>>,
 }
 
 /// The kinds that top pictures are of.
@@ -77,6 +97,15 @@ pub fn gallery(file: &Path, unit: model::unit::Unit, by: By, most: usize) -> Res
     let store = Store::open(file).map_err(failed)?;
     let found = examples::unit(&store, unit.layer, unit.channel, by, most).map_err(failed)?;
     Ok(Outcome::Examples(Arc::new(Gallery::new(found, store.extent().map_err(failed)?))))
+}
+
+/// Which channels are dead by the index in `file`; nothing is known where that cannot be read.
+pub fn deaths(file: &Path) -> Result<Outcome, Stopped> {
+    let read = || -> Result<Deaths, IndexError> {
+        let store = Store::open(file)?;
+        Ok(Deaths { pictures: store.extent()?.pictures, alive: store.alive()? })
+    };
+    Ok(Outcome::Deaths(Arc::new(read().unwrap_or_default())))
 }
 
 /// The kinds that they are of.
@@ -108,26 +137,36 @@ choice! {
 /// Around what a tile does not fill.
 const GROUND: Rgb<u8> = Rgb([24; 3]);
 
+/// Of the word on the tile of a picture that is gone.
+const GONE: [u8; 3] = [150; 3];
+
 /// Of the frame, and of what is around it.
 const FRAME: [Rgb<u8>; 2] = [Rgb([255, 255, 255]), Rgb([0, 0, 0])];
 
-/// A tile of `side` × `side` pixels; one without anything on it where the picture is gone.
+/// A tile of `side` × `side` pixels; one that says so where the picture is gone.
 pub fn tile(example: &Example, show: Show, side: u32) -> RgbImage {
-    paint::tile::contained(&part(example, show, side), (side, side), GROUND.0)
+    paint::tile::contained(&cut(example.open().as_ref(), example.crop, show, side), (side, side), GROUND.0)
 }
 
-/// What a tile shows, its longer side of `side` pixels; a single pixel where the picture is gone.
-fn part(example: &Example, show: Show, side: u32) -> RgbImage {
-    let nothing = || RgbImage::from_pixel(1, 1, GROUND);
-    let Some(picture) = example.open() else { return nothing() };
-    let Rect { x, y, width, height } = example.crop;
-    let rgb = picture.rgb;
+/// What a tile shows, its longer side of `side` pixels; a word where the picture is gone.
+fn cut(picture: Option<&Picture>, crop: Rect, show: Show, side: u32) -> RgbImage {
+    let nothing = || RgbImage::from_pixel(side, side, GROUND);
+    let Some(picture) = picture else {
+        let (mut tile, letters) = (nothing(), Letters::Large);
+        let word = letters.fit("gone", side);
+        let corner = [letters.width(&word), letters.size().1].map(|length| side.saturating_sub(length) / 2);
+        text::draw(&mut tile, corner.into(), &word, letters, GONE);
+        return tile;
+    };
+    let Rect { x, y, width, height } = crop;
+    let rgb = &picture.rgb;
     let (part, frame) = match show {
-        Show::Picture => (rgb, Some(example.crop)),
+        Show::Picture => (Cow::Borrowed(rgb), Some(crop)),
         Show::Crop => {
             let (left, top) = (x.floor() as u32, y.floor() as u32);
             let whole = |start: f32, length: f32| ((start + length).ceil() - start.floor()).max(1.0) as u32;
-            (imageops::crop_imm(&rgb, left, top, whole(x, width), whole(y, height)).to_image(), None)
+            let part = imageops::crop_imm(rgb, left, top, whole(x, width), whole(y, height)).to_image();
+            (Cow::Owned(part), None)
         }
     };
     let (wide, high) = part.dimensions();
@@ -137,7 +176,7 @@ fn part(example: &Example, show: Show, side: u32) -> RgbImage {
     let scale = side as f32 / wide.max(high) as f32;
     let scaled = |length: f32| ((length * scale).round() as u32).clamp(1, side);
     let size = (scaled(wide as f32), scaled(high as f32));
-    let mut part = paint::tile::smooth(&part, size);
+    let mut part = paint::tile::smooth(part.as_ref(), size);
     // A frame around nearly everything says nothing.
     if frame.is_some() && (width < 0.9 * wide as f32 || height < 0.9 * high as f32) {
         let edge = |at: f32| (at * scale).round() as i64;
@@ -220,7 +259,13 @@ mod tests {
         assert_eq!((picture.get_pixel(5, 20).0, picture.get_pixel(0, 0).0), ([200, 0, 0], GROUND.0));
         assert_eq!(picture.get_pixel(24, 14), &FRAME[0], "the frame's corner, ten pixels of margin above");
         std::fs::write(&example.file, "another").unwrap();
-        assert!(tile(&example, Show::Picture, 8).pixels().all(|pixel| *pixel == GROUND));
+        let gone = Gallery::new(Unit { tally: UnitTally::default(), examples: vec![example] }, Extent::default());
+        assert_eq!(gone.gone, [true]);
+        let drawn = |pixel: &&Rgb<u8>| pixel.0 == GONE;
+        assert!(
+            (20..2000).contains(&gone.tile(0, Show::Picture).unwrap().pixels().filter(drawn).count()),
+            "it says so"
+        );
     }
 
     #[test]

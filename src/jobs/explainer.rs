@@ -121,6 +121,8 @@ impl Answer for Explainer {
         }
         let index = match request.key {
             Key::Examples { .. } | Key::Kinds { .. } | Key::Glimpse { .. } => self.index()?,
+            // Without a folder there is no index, which is no failure of what is asked.
+            Key::Deaths { .. } => self.index().unwrap_or_default(),
             _ => PathBuf::new(),
         };
         let missing = || Stopped::Failed("this was asked before the network was open or the picture read".to_owned());
@@ -151,6 +153,7 @@ impl Answer for Explainer {
             Key::Census { .. } => inside::census(network, seen()?, cancel, tell),
             Key::Examples { unit, by, .. } => examples::gallery(&index, *unit, *by, usize::MAX),
             Key::Glimpse { unit, by, .. } => examples::gallery(&index, *unit, *by, examples::GLIMPSE),
+            Key::Deaths { .. } => examples::deaths(&index),
             Key::Kinds { unit, by, .. } => examples::kinds(network, &index, *unit, *by, cancel),
         }
     }

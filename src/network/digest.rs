@@ -86,17 +86,25 @@ impl Digest {
         let wanted: Vec<&str> = self.outputs.iter().flatten().map(String::as_str).collect();
         let (session, input) = (&mut self.session, &self.input);
         let values = batch::run(&mut self.part, x, |part, _| session.run(&[(input, part)], &wanted, cancel))?;
-        let row = |value: &ArrayD<f32>, picture: usize| value.index_axis(Axis(0), picture).iter().copied().collect();
-        let scores = |picture: usize| {
-            let layers = values.chunks(3).filter_map(|layer| match layer {
-                [means, rows, columns] => {
-                    Some(Scores::new(row(means, picture), row(rows, picture), row(columns, picture)))
-                }
-                _ => None,
-            });
-            layers.collect()
-        };
-        Ok((0..x.len_of(Axis(0))).map(scores).collect())
+        let count = x.len_of(Axis(0));
+        let mut pictures: Vec<Vec<Scores>> = vec![Vec::with_capacity(self.outputs.len()); count];
+        let mut values = values.into_iter().map(|value| split(value, count));
+        while let (Some(means), Some(rows), Some(columns)) = (values.next(), values.next(), values.next()) {
+            let each = means.into_iter().zip(rows).zip(columns).zip(&mut pictures);
+            each.for_each(|(((means, rows), columns), scores)| scores.push(Scores::new(means, rows, columns)));
+        }
+        Ok(pictures)
+    }
+}
+
+/// The values of each picture of a batch; those of a single one are not copied.
+fn split(value: ArrayD<f32>, pictures: usize) -> Vec<Vec<f32>> {
+    let value = if value.is_standard_layout() { value } else { value.as_standard_layout().into_owned() };
+    let (mut values, offset) = value.into_raw_vec_and_offset();
+    values.drain(..offset.unwrap_or(0));
+    match pictures {
+        1 => vec![values],
+        _ => values.chunks((values.len() / pictures.max(1)).max(1)).map(<[f32]>::to_vec).collect(),
     }
 }
 

@@ -46,17 +46,19 @@ impl Scores {
             // All of it is zero, as maps after a ReLU often are.
             return Peak::At(0, 0);
         }
+        // The first two places that reach it, and how many do.
         let reach = |values: &[f32]| {
-            let reached: Vec<u32> =
-                (0..).zip(values).filter(|(_, value)| **value == highest).map(|(at, _)| at).collect();
-            (reached.first().copied().unwrap_or(0), reached)
+            let mut places = (0u32..).zip(values).filter(|(_, value)| **value == highest).map(|(at, _)| at);
+            let first = places.next();
+            let second = places.next();
+            (first.unwrap_or(0), second, usize::from(first.is_some()) + usize::from(second.is_some()) + places.count())
         };
-        let (row, rows) = reach(part(&self.rows, channel, count));
-        let (column, columns) = reach(part(&self.columns, channel, count));
-        match (&rows[..], &columns[..]) {
-            ([] | [_], _) | (_, [] | [_]) => Peak::At(row, column),
+        let (row, next_row, rows) = reach(part(&self.rows, channel, count));
+        let (column, next_column, columns) = reach(part(&self.columns, channel, count));
+        match (rows, columns) {
+            (0 | 1, _) | (_, 0 | 1) => Peak::At(row, column),
             // Windows of a pool overlap: four neighbours see the same value.
-            ([a, b], [c, d]) if b - a == 1 && d - c == 1 => Peak::At(row, column),
+            (2, 2) if next_row == Some(row + 1) && next_column == Some(column + 1) => Peak::At(row, column),
             _ => Peak::Unclear,
         }
     }

@@ -2,6 +2,19 @@
 
 pub use crate::paint::legend::number;
 
+/// A count with its thousands apart: `1,234`.
+pub fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A duration with the unit that suits it.
 pub fn duration(seconds: f64) -> String {
     match seconds {
@@ -83,6 +96,11 @@ mod tests {
     fn durations_have_a_suitable_unit() {
         let texts = [0.0414, 1.25, 42.0, 125.0].map(duration);
         assert_eq!(texts, ["41 ms", "1.2 s", "42 s", "2:05 min"]);
+    }
+
+    #[test]
+    fn thousands_are_apart() {
+        assert_eq!([7, 999, 1_000, 1_234_567].map(count), ["7", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use ratatui::layout::{Rect, Size};
 
 use super::column::Column;
 use super::panes::{BESIDE, Pane};
-use super::text;
 use super::view::Entries;
+use super::{numbers, text};
+use crate::app::command::Command;
 use crate::app::state::State;
 use crate::jobs::subject::{Subject, Values};
 use crate::jobs::{Facts, Outcome};
@@ -54,7 +55,7 @@ pub fn heading(state: &State, facts: &Facts, column: &mut Column<'_>) {
     column.left = rooms(column.left)[0];
     let theme = column.theme;
     if let Some((unit, address)) = state.unit().zip(state.address()) {
-        let dead = state.tally.is_dead(unit) == Some(true);
+        let dead = state.is_dead(unit) == Some(true);
         let row = column.row();
         let used = if dead { text::right(column.buffer, row, "dead so far", theme.warn) + 1 } else { 0 };
         text::left(column.buffer, Rect { width: row.width.saturating_sub(used), ..row }, &address, theme.strong);
@@ -70,14 +71,18 @@ pub fn heading(state: &State, facts: &Facts, column: &mut Column<'_>) {
 /// What is known of the layer's dead channels.
 pub fn dead(state: &State, column: &mut Column<'_>) {
     let Some(unit) = state.unit() else { return };
-    let Some((dead, channels)) = state.tally.dead(unit.layer) else {
+    let Some((dead, channels)) = state.dead(unit.layer) else {
         return column.pair("dead", "not known yet", column.theme.quiet);
     };
     let style = if dead > 0 { column.theme.warn } else { column.theme.text };
-    column.pair("dead", &format!("{dead} of {channels} in {}", pictures(state)), style);
+    let over = match state.dead_over_index() {
+        Some(count) => format!("{} indexed", numbers::count(count)),
+        None => pictures(state),
+    };
+    column.pair("dead", &format!("{dead} of {channels} in {over}"), style);
 }
 
-/// In how many pictures channels have been counted.
+/// In how many pictures channels have been counted where there is no index.
 fn pictures(state: &State) -> String {
     match state.tally.pictures() {
         1 => "1 picture".to_owned(),
@@ -90,12 +95,17 @@ pub fn strip(state: &State, layers: &[usize]) -> Entries {
     let Some((facts, unit)) = state.facts().zip(state.unit()) else { return Entries::pictures(state) };
     let names = layers.iter().map(|layer| facts.layers[*layer].name.clone()).collect();
     let note = |layer: &usize| {
-        let dead = state.tally.dead(*layer);
+        let dead = state.dead(*layer);
         dead.map_or_else(String::new, |(dead, of)| format!("{:.0} % dead", dead as f64 / of.max(1) as f64 * 100.0))
     };
-    let title = match state.tally.pictures() {
-        0 => "layers".to_owned(),
-        _ => format!("layers, channels dead in {}", pictures(state)),
+    let title = match (state.dead_over_index(), state.tally.pictures()) {
+        (Some(count), _) => format!("layers, channels dead in {} pictures of the index", numbers::count(count)),
+        (None, 0) => "layers".to_owned(),
+        (None, _) => {
+            let key = state.keymap.keys(Command::IndexToggle).into_iter().next();
+            let hint = key.map_or_else(String::new, |key| format!("; {key} indexes the folder"));
+            format!("layers, channels dead in {} seen{hint}", pictures(state))
+        }
     };
     let chosen = layers.iter().rposition(|layer| *layer <= unit.layer).unwrap_or(0);
     let notes = layers.iter().map(note).collect();

@@ -6,7 +6,7 @@ use super::State;
 use crate::app::view::examples::Grouping;
 use crate::index::run::Progress;
 use crate::interpretation::prototypes::By;
-use crate::jobs::examples::{Gallery, Kinds, Show, TILE, grouped};
+use crate::jobs::examples::{Deaths, Gallery, Kinds, Show, TILE, grouped};
 use crate::jobs::indexer::News;
 use crate::jobs::sheet::{Page, Sheet};
 use crate::jobs::{Key, Outcome};
@@ -46,6 +46,42 @@ impl State {
     /// The question for the kinds that they are of.
     pub fn kinds_question(&self) -> Option<Key> {
         Some(Key::Kinds { unit: self.unit()?, by: self.examples.by, written: self.examples.written })
+    }
+
+    /// The question for the dead channels over the folder.
+    pub fn deaths_question(&self) -> Key {
+        Key::Deaths { written: self.examples.written }
+    }
+
+    /// The dead channels over the folder, once they are read; those of an earlier state of the index until then. `None`
+    /// where there is no index with any picture.
+    fn deaths(&self) -> Option<Arc<Deaths>> {
+        let read = |written: usize| match self.cache.get(&Key::Deaths { written })? {
+            Outcome::Deaths(deaths) => Some(deaths),
+            _ => None,
+        };
+        let written = self.examples.written;
+        let found = (written.saturating_sub(LATE)..=written).rev().find_map(read);
+        found.filter(|deaths| deaths.pictures > 0)
+    }
+
+    /// Dead channels of a layer and how many there are, over the pictures of the index or over those seen; `None` before
+    /// the first picture.
+    pub fn dead(&self, layer: usize) -> Option<(usize, usize)> {
+        let Some(deaths) = self.deaths() else { return self.tally.dead(layer) };
+        let alive = deaths.alive.get(layer)?;
+        Some((alive.iter().filter(|alive| !**alive).count(), alive.len()))
+    }
+
+    /// Whether a channel has said nothing over the pictures that [`State::dead`] counts over.
+    pub fn is_dead(&self, unit: Unit) -> Option<bool> {
+        let Some(deaths) = self.deaths() else { return self.tally.is_dead(unit) };
+        deaths.alive.get(unit.layer)?.get(unit.channel).map(|alive| !alive)
+    }
+
+    /// Pictures of the index, where dead channels are counted over those.
+    pub fn dead_over_index(&self) -> Option<u64> {
+        self.deaths().map(|deaths| deaths.pictures)
     }
 
     /// The top pictures of the unit under the cursor, once they are read; those of an earlier state of the index until
@@ -177,6 +213,26 @@ mod tests {
         assert_eq!(state.examples.written, 3, "another run begins to count anew");
         state.index_news(News::Failed("no room".to_owned()));
         assert!(state.toast.is_some_and(|toast| toast.bad && toast.text.contains("no room")));
+    }
+
+    #[test]
+    fn dead_channels_are_those_of_the_folder_where_there_is_an_index() {
+        let mut state = crate::app::fixture::start("dark");
+        state.tally.add(0, &[vec![true, false, false]]);
+        let unit = Unit { layer: 0, channel: 1 };
+        let read = |state: &mut State, written, pictures| {
+            let deaths = Deaths { pictures, alive: vec![vec![true, true, false]] };
+            state.cache.insert(Key::Deaths { written }, Outcome::Deaths(deaths.into()), 3);
+        };
+        read(&mut state, 0, 0);
+        assert_eq!((state.dead(0), state.is_dead(unit), state.dead_over_index()), (Some((2, 3)), Some(true), None));
+        state.index_news(News::Ended("done".to_owned()));
+        assert_eq!(state.dead_over_index(), None, "not read again yet");
+        read(&mut state, 1, 1234);
+        assert_eq!(
+            (state.dead(0), state.is_dead(unit), state.dead_over_index()),
+            (Some((1, 3)), Some(false), Some(1234))
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl View for Circuits {
         let refused = |key: &Key| state.refused.iter().any(|(refused, _)| refused == key);
         let circuit = state.circuit_question();
         let found = state.contributions_question().filter(|_| !circuit.as_ref().is_some_and(refused));
-        circuit.into_iter().chain(found).chain([state.census_question()]).collect()
+        circuit.into_iter().chain(found).chain([state.census_question(), state.deaths_question()]).collect()
     }
 
     /// Icons and top pictures of the neighbours in view and of the channel itself, as far as they are known.

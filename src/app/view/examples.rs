@@ -28,7 +28,12 @@ impl View for Examples {
         let kinds = (state.examples.grouping == Grouping::Kind && state.examples().is_some())
             .then(|| state.kinds_question())
             .flatten();
-        state.examples_question().into_iter().chain(kinds).chain([state.census_question()]).collect()
+        state
+            .examples_question()
+            .into_iter()
+            .chain(kinds)
+            .chain([state.census_question(), state.deaths_question()])
+            .collect()
     }
 
     /// What the unit looks for, where that is known.

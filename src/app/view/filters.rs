@@ -29,7 +29,7 @@ impl View for Filters {
                 [Side::After, Side::Before].iter().filter(|s| missing(s)).map(|s| state.maps_at(unit.layer, *s)),
             );
         }
-        keys.push(state.census_question());
+        keys.extend([state.census_question(), state.deaths_question()]);
         keys
     }
 

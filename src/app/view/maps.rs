@@ -20,7 +20,10 @@ impl View for Maps {
             None if state.feature_maps().is_some() => None,
             None => state.maps_question(),
         };
-        maps.into_iter().chain(state.alike_question()).chain([state.census_question()]).collect()
+        maps.into_iter()
+            .chain(state.alike_question())
+            .chain([state.census_question(), state.deaths_question()])
+            .collect()
     }
 
     /// What the unit looks for, where that is known.

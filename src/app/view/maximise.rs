@@ -24,7 +24,8 @@ impl View for Maximise {
     /// Icons that are kept come at once, those that are missing after the climb that is watched.
     fn questions(&self, state: &State) -> Vec<Key> {
         let [kept, all] = state.icons_questions().map_or([None, None], |keys| keys.map(Some));
-        [kept, Some(state.census_question()), state.climb_question(), all].into_iter().flatten().collect()
+        let [census, deaths] = [state.census_question(), state.deaths_question()].map(Some);
+        [kept, census, state.climb_question(), all, deaths].into_iter().flatten().collect()
     }
 
     /// Both ways side by side.

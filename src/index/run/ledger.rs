@@ -3,31 +3,24 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Progress;
 use crate::index::key::{Hash, short};
-use crate::index::store::{Addition, IndexedFile, IndexedPicture, Known, path_key};
+use crate::index::store::{Addition, IndexedFile, IndexedPicture, Known, file_key};
 use crate::interpretation::prototypes::ranking::PictureKey;
-use crate::interpretation::prototypes::tally::Tally;
-use crate::network::Scores;
+use crate::interpretation::prototypes::tally::{Bounds, Sighting, Tally};
 
-/// Row and column where maps are highest, by layer and channel.
-pub(super) type Peaks = HashMap<(usize, usize), (u32, u32)>;
-
-/// One picture, ready to be recorded.
-pub(super) struct Record<'a> {
-    pub(super) picture: IndexedPicture,
-    /// The file it was read from.
-    pub(super) file: IndexedFile,
-    /// Of each layer.
-    pub(super) scores: &'a [Scores],
-    /// Of all channels that may be ranked.
-    pub(super) peaks: Peaks,
-}
+/// Pictures that the tally takes in at once.
+const TOGETHER: usize = 32;
 
 /// Everything that the threads of a run share.
 pub(super) struct Ledger {
     tally: Tally,
+    /// What the tally has not taken in yet.
+    waiting: Vec<Sighting>,
+    /// What a picture had to reach to be ranked when the tally took pictures in last: it never becomes less.
+    bounds: Arc<Bounds>,
     known: Known,
     /// Pictures that are being run: files of the same content that were found meanwhile.
     running: HashMap<PictureKey, Vec<IndexedFile>>,
@@ -40,6 +33,8 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(tally: Tally, known: Known, runner: String) -> Self {
         Self {
+            bounds: Arc::new(tally.bounds()),
+            waiting: Vec::new(),
             tally,
             known,
             running: HashMap::new(),
@@ -52,7 +47,7 @@ impl Ledger {
 
     /// Whether a file has been looked at before and is as it was.
     pub(super) fn knows(&self, path: &Path, bytes: u64, modified: i64) -> bool {
-        self.known.files.get(&path_key(path)) == Some(&(bytes, modified))
+        self.known.files.contains(&file_key(path.as_os_str().as_encoded_bytes(), bytes, modified))
     }
 
     /// Whether a picture is to be run, and is from now on. Otherwise the file is noted down as a further one of it.
@@ -91,26 +86,34 @@ impl Ledger {
         }
     }
 
-    /// The channels of each layer that may rank a picture.
-    pub(super) fn takers(&self, scores: &[Scores], hash: &Hash) -> Vec<Vec<usize>> {
-        scores.iter().enumerate().map(|(layer, scores)| self.tally.takers(layer, scores, short(hash))).collect()
+    /// What a picture has to reach to be ranked.
+    pub(super) fn bounds(&self) -> Arc<Bounds> {
+        Arc::clone(&self.bounds)
     }
 
-    /// Takes a picture in.
-    pub(super) fn record(&mut self, record: Record<'_>) {
-        let key = short(&record.picture.hash);
-        for (layer, scores) in record.scores.iter().enumerate() {
-            self.tally.record(layer, scores, key, |channel| record.peaks.get(&(layer, channel)).copied());
+    /// Takes a picture in, with the file it was read from.
+    pub(super) fn record(&mut self, picture: IndexedPicture, file: IndexedFile, sighting: Sighting) {
+        let key = short(&picture.hash);
+        self.waiting.push(sighting);
+        if self.waiting.len() >= TOGETHER {
+            self.settle();
         }
         self.known.pictures.insert(key);
         self.addition.files.extend(self.running.remove(&key).unwrap_or_default());
-        self.addition.files.push(record.file);
-        self.addition.pictures.push(record.picture);
+        self.addition.files.push(file);
+        self.addition.pictures.push(picture);
         self.progress.done += 1;
+    }
+
+    fn settle(&mut self) {
+        self.tally.record(&self.waiting);
+        self.waiting.clear();
+        self.bounds = Arc::new(self.tally.bounds());
     }
 
     /// What has come since this was asked for last, to be written.
     pub(super) fn addition(&mut self) -> Addition {
+        self.settle();
         let mut addition = std::mem::take(&mut self.addition);
         if !addition.pictures.is_empty() {
             addition.units = self.tally.units().iter().cloned().enumerate().collect();

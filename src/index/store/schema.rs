@@ -36,6 +36,9 @@ CREATE TABLE files (
 CREATE INDEX files_by_picture ON files (picture, path);
 ";
 
+/// Facts that count rows, because SQLite would walk over all of them.
+const COUNTS: [&str; 3] = ["pictures", "files", "broken"];
+
 /// All units.
 pub(super) const UNITS: &str = "SELECT * FROM units";
 
@@ -81,6 +84,9 @@ pub(super) fn create(connection: &mut Connection, about: &About) -> rusqlite::Re
     fact.execute(params!["most", about.most as i64])?;
     fact.execute(params!["revision", 0])?;
     fact.execute(params!["finished", false])?;
+    for name in COUNTS {
+        fact.execute(params![name, 0])?;
+    }
     drop(fact);
     let mut insert = transaction.prepare("INSERT INTO layers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
     for (index, layer) in about.layers.iter().enumerate() {
@@ -215,15 +221,52 @@ pub(super) fn broken(connection: &Connection, most: usize) -> rusqlite::Result<V
     statement.query_map([most], |row| Ok((path(row.get(0)?), row.get(1)?)))?.collect()
 }
 
+/// For each file in turn: its path, bytes and time of change.
+pub(super) fn each_file(connection: &Connection, mut tell: impl FnMut(&[u8], u64, i64)) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT path, bytes, modified FROM files")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        tell(row.get_ref(0)?.as_bytes()?, row.get::<_, i64>(1)? as u64, row.get(2)?);
+    }
+    Ok(())
+}
+
+/// For each picture in turn: its key.
+pub(super) fn each_picture(connection: &Connection, mut tell: impl FnMut(u64)) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT picture FROM pictures")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        tell(row.get::<_, i64>(0)? as u64);
+    }
+    Ok(())
+}
+
+/// For each unit in turn: its place among all, and whether it was silent for every picture.
+pub(super) fn each_unit(connection: &Connection, mut tell: impl FnMut(usize, bool)) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT unit, pictures > 0 AND silent = pictures FROM units")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        tell(row.get::<_, i64>(0)? as usize, row.get(1)?);
+    }
+    Ok(())
+}
+
+/// Pictures, files that hold them, and files that could not be used.
+fn counts(connection: &Connection) -> rusqlite::Result<[i64; 3]> {
+    let mut counts = [0; 3];
+    for (name, count) in COUNTS.iter().zip(&mut counts) {
+        *count = connection.query_row("SELECT value FROM about WHERE name = ?1", [name], |row| row.get(0))?;
+    }
+    Ok(counts)
+}
+
 pub(super) fn extent(connection: &Connection) -> rusqlite::Result<Extent> {
-    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|count| count as u64);
-    let files = count("SELECT count(*) FROM files")?;
-    let broken = count("SELECT count(*) FROM files WHERE picture IS NULL")?;
+    let [pictures, files, broken] = counts(connection)?.map(|count| count as u64);
     let finished = "SELECT value FROM about WHERE name = 'finished'";
     let mut runners = connection.prepare("SELECT value FROM about WHERE name LIKE 'runner %' ORDER BY name")?;
     Ok(Extent {
-        pictures: count("SELECT count(*) FROM pictures")?,
-        files: files - broken,
+        pictures,
+        files,
         broken,
         finished: connection.query_row(finished, [], |row| row.get(0))?,
         runners: runners.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?,
@@ -269,6 +312,9 @@ pub(super) fn write(
         let [x, y, width, height] = [seen.x, seen.y, seen.width, seen.height].map(f64::from);
         insert.execute(params![short(hash) as i64, hash, size.0, size.1, x, y, width, height])?;
     }
+    let [mut pictures, mut files, mut broken] = counts(transaction)?;
+    pictures += addition.pictures.len() as i64;
+    let mut known = transaction.prepare("SELECT picture IS NULL FROM files WHERE path = ?1")?;
     let mut insert = transaction.prepare("REPLACE INTO files VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for file in &addition.files {
         let (picture, problem) = match &file.holds {
@@ -276,6 +322,12 @@ pub(super) fn write(
             Err(problem) => (None, Some(problem.as_str())),
         };
         let path = file.path.as_os_str().as_encoded_bytes();
+        match known.query_row([path], |row| row.get(0)).optional()? {
+            Some(true) => broken -= 1,
+            Some(false) => files -= 1,
+            None => {}
+        }
+        *(if picture.is_some() { &mut files } else { &mut broken }) += 1;
         insert.execute(params![path, file.bytes as i64, file.modified, picture, problem])?;
     }
     let mut fact = transaction.prepare("REPLACE INTO about VALUES (?1, ?2)")?;
@@ -283,6 +335,9 @@ pub(super) fn write(
         fact.execute(params![format!("runner {}", &hex(&of_picture(runner.as_bytes()))[..16]), runner])?;
     }
     fact.execute(params!["finished", addition.finished])?;
+    for (name, count) in COUNTS.iter().zip([pictures, files, broken]) {
+        fact.execute(params![name, count])?;
+    }
     fact.execute(params!["revision", revision])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::interpretation::prototypes::ranking::Entry;
-use crate::network::Scores;
+use crate::interpretation::prototypes::tally::Sighting;
 
 pub(crate) fn about(folder: &Path) -> About {
     let layer =
@@ -22,8 +22,9 @@ pub(crate) fn about(folder: &Path) -> About {
 
 fn addition(about: &About) -> Addition {
     let mut tally = Tally::new(&about.channels(), about.most);
-    let scores = Scores::new(vec![0.5, -1.5, 0.0], vec![1.0, -1.0, 0.0], vec![1.0, -1.0, 0.0]);
-    tally.record(1, &scores, u64::MAX - 5, |_| Some((2, 3)));
+    let scores = vec![(0.0, 0.0), (0.1, 0.2), (0.5, 1.0), (-1.5, -1.0), (0.0, 0.0)];
+    let peaks = (0..5).map(|unit| (unit, (2, 3))).collect();
+    tally.record(&[Sighting { picture: u64::MAX - 5, scores, peaks }]);
     let seen = Rect { x: 0.5, y: 0.0, width: 3.0, height: 4.0 };
     let hash = |last| {
         let mut hash = [255; 32];
@@ -55,6 +56,7 @@ fn what_is_written_comes_back() {
     let other = Store::open(&path).unwrap();
     let extent = Extent { pictures: 1, files: 2, broken: 1, finished: true, runners: vec!["CPU".to_owned()] };
     assert_eq!((other.about(), other.extent().unwrap()), (&about, extent));
+    assert_eq!(other.alive().unwrap(), [vec![false, true], vec![true, true, false]]);
     let units: Vec<_> = other.tally().unwrap().units().iter().cloned().enumerate().collect();
     assert_eq!(units, addition.units);
     let unit = other.unit(1, 1).unwrap();
@@ -66,7 +68,8 @@ fn what_is_written_comes_back() {
     assert_eq!(other.picture(1).unwrap(), None);
     assert_eq!(other.broken(9).unwrap(), [("c.png".into(), "broken".to_owned())]);
     let known = other.known().unwrap();
-    assert!(known.files[&path_key(Path::new("c.png"))] == (9, -1) && known.pictures.contains(&(u64::MAX - 5)));
+    assert!(known.files.contains(&file_key(b"c.png", 9, -1)) && known.pictures.contains(&(u64::MAX - 5)));
+    assert!(!known.files.contains(&file_key(b"c.png", 8, -1)));
 }
 
 #[test]
@@ -79,6 +82,22 @@ fn two_that_write_do_not_overwrite_each_other() {
     let error = other.write(&Addition::default()).unwrap_err();
     assert!(matches!(error, IndexError::Contested { .. }), "{error}");
     assert_eq!(one.extent().unwrap().pictures, 1);
+}
+
+#[test]
+fn a_file_counts_once_however_often_it_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let about = about(folder.path());
+    let mut store = Store::open_or_create(&folder.path().join("i.sqlite"), &about).unwrap();
+    store.write(&addition(&about)).unwrap();
+    let again = |path: &str, holds| IndexedFile { path: path.into(), bytes: 10, modified: 5, holds };
+    let files =
+        vec![again("c.png", Ok(u64::MAX - 5)), again("a.png", Err("cut off".to_owned())), again("d.png", Ok(3))];
+    store.write(&Addition { files, ..Addition::default() }).unwrap();
+    let extent = store.extent().unwrap();
+    assert_eq!((extent.pictures, extent.files, extent.broken), (1, 3, 1));
+    let broken = store.files().unwrap().into_iter().filter(|file| file.holds.is_err()).count();
+    assert_eq!((store.files().unwrap().len(), broken), (4, 1), "as the rows themselves say");
 }
 
 #[test]

@@ -40,6 +40,11 @@ impl Ranking {
         &self.0
     }
 
+    /// The score that is needed to be among the best `most`; enough where the picture's key is smaller too.
+    pub fn bound(&self, most: usize) -> f32 {
+        self.0.get(most.wrapping_sub(1)).map_or(f32::NEG_INFINITY, |last| last.score)
+    }
+
     /// Whether a picture with this score would be among the best `most`.
     pub fn takes(&self, score: f32, picture: PictureKey, most: usize) -> bool {
         let entry = Entry { score, picture, row: 0, column: 0 };

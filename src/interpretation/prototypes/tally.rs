@@ -5,7 +5,6 @@
 use super::By;
 use super::histogram::Histogram;
 use super::ranking::{Entry, PictureKey, Ranking};
-use crate::network::Scores;
 
 /// Steps of a sum in 1: scores are rounded to 2⁻⁴⁰.
 const STEPS: f64 = (1u64 << 40) as f64;
@@ -35,8 +34,7 @@ impl Default for Column {
 impl Column {
     fn count(&mut self, score: f32) {
         self.histogram.count(score);
-        // Far beyond what a network gives, the conversion saturates.
-        self.sum = self.sum.saturating_add((f64::from(score) * STEPS).round() as i128);
+        self.sum = self.sum.saturating_add(steps(score));
         (self.low, self.high) = (self.low.min(score), self.high.max(score));
     }
 
@@ -45,6 +43,38 @@ impl Column {
         self.histogram.merge(&other.histogram);
         self.sum = self.sum.saturating_add(other.sum);
         (self.low, self.high) = (self.low.min(other.low), self.high.max(other.high));
+    }
+}
+
+/// A score in steps of a sum, the nearest one. Far beyond what a network gives, it saturates.
+fn steps(score: f32) -> i128 {
+    let steps = f64::from(score) * STEPS;
+    // A 32-bit float has so few digits that adding a half is exact, or is rounded away. 64 bits are far quicker than 128.
+    match steps.abs() < (1u64 << 62) as f64 {
+        true => i128::from((steps + 0.5f64.copysign(steps)) as i64),
+        false => steps as i128,
+    }
+}
+
+/// What a picture's run gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sighting {
+    /// The picture.
+    pub picture: PictureKey,
+    /// Average and highest value of every unit's feature map.
+    pub scores: Vec<(f32, f32)>,
+    /// Units with row and column where their map is highest, in their order: those that [`Bounds::reached`] names at least.
+    pub peaks: Vec<(usize, (u32, u32))>,
+}
+
+/// What a picture has to reach to be ranked: the average and the highest value, for every unit.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds(Vec<[f32; 2]>);
+
+impl Bounds {
+    /// Whether a unit may rank a picture with this average and highest value.
+    pub fn reached(&self, unit: usize, (mean, max): (f32, f32)) -> bool {
+        self.0.get(unit).is_none_or(|[least_mean, least_max]| mean >= *least_mean || max >= *least_max)
     }
 }
 
@@ -80,6 +110,21 @@ impl UnitTally {
         (self.pictures > 0).then(|| self.column(by).sum as f64 / STEPS / self.pictures as f64)
     }
 
+    fn record(&mut self, picture: PictureKey, (mean, max): (f32, f32), peak: Option<(u32, u32)>, most: usize) {
+        if mean.is_nan() || max.is_nan() {
+            return;
+        }
+        self.pictures += 1;
+        // Nothing is above zero, and the average is zero: all of it is zero.
+        self.silent += u64::from(max == 0.0 && mean == 0.0);
+        for (column, score) in [(&mut self.mean, mean), (&mut self.max, max)] {
+            column.count(score);
+            if let Some((row, at)) = peak {
+                column.ranking.insert(Entry { score, picture, row, column: at }, most);
+            }
+        }
+    }
+
     fn merge(&mut self, other: &Self, most: usize) {
         self.mean.merge(&other.mean, most);
         self.max.merge(&other.max, most);
@@ -93,8 +138,6 @@ impl UnitTally {
 pub struct Tally {
     /// How many pictures each ranking keeps.
     pub most: usize,
-    /// Channels of each layer.
-    channels: Vec<usize>,
     /// Of all layers, one after the other.
     units: Vec<UnitTally>,
 }
@@ -102,7 +145,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing yet, for layers with so many channels.
     pub fn new(channels: &[usize], most: usize) -> Self {
-        Self { most, channels: channels.to_vec(), units: vec![UnitTally::default(); channels.iter().sum()] }
+        Self { most, units: vec![UnitTally::default(); channels.iter().sum()] }
     }
 
     /// All units, layer after layer.
@@ -115,44 +158,21 @@ impl Tally {
         &mut self.units
     }
 
-    /// Place of a layer's first unit among all.
-    pub fn first(&self, layer: usize) -> usize {
-        self.channels.iter().take(layer).sum()
+    /// What a picture has to reach to be ranked from now on.
+    pub fn bounds(&self) -> Bounds {
+        let bounds = |unit: &UnitTally| [&unit.mean, &unit.max].map(|column| column.ranking.bound(self.most));
+        Bounds(self.units.iter().map(bounds).collect())
     }
 
-    /// The channels of a layer whose rankings would take a picture in.
-    pub fn takers(&self, layer: usize, scores: &Scores, picture: PictureKey) -> Vec<usize> {
-        let units = &self.units[self.first(layer)..];
-        let takes = |(unit, (mean, max)): (&UnitTally, (f32, f32))| {
-            unit.mean.ranking.takes(mean, picture, self.most) || unit.max.ranking.takes(max, picture, self.most)
-        };
-        let each = units.iter().zip(scores.pairs()).enumerate();
-        each.filter(|(_, pair)| takes(*pair)).map(|(channel, _)| channel).collect()
-    }
-
-    /// Takes in a picture's scores for a layer. `peaks` tells where its maps are highest, for the channels that
-    /// [`Tally::takers`] names at least.
-    pub fn record(
-        &mut self,
-        layer: usize,
-        scores: &Scores,
-        picture: PictureKey,
-        peaks: impl Fn(usize) -> Option<(u32, u32)>,
-    ) {
-        let (first, most) = (self.first(layer), self.most);
-        for (channel, (unit, (mean, max))) in self.units[first..].iter_mut().zip(scores.pairs()).enumerate() {
-            if mean.is_nan() || max.is_nan() {
-                continue;
-            }
-            unit.pictures += 1;
-            // Nothing is above zero, and the average is zero: all of it is zero.
-            unit.silent += u64::from(max == 0.0 && mean == 0.0);
-            for (column, score) in [(&mut unit.mean, mean), (&mut unit.max, max)] {
-                column.count(score);
-                if column.ranking.takes(score, picture, most)
-                    && let Some((row, at)) = peaks(channel)
-                {
-                    column.ranking.insert(Entry { score, picture, row, column: at }, most);
+    /// Takes in pictures. Several at once are quicker: what is kept of a unit is then fetched from memory once for all.
+    pub fn record(&mut self, sightings: &[Sighting]) {
+        let most = self.most;
+        let mut peaks: Vec<_> = sightings.iter().map(|sighting| sighting.peaks.iter().peekable()).collect();
+        for (at, unit) in self.units.iter_mut().enumerate() {
+            for (sighting, peaks) in sightings.iter().zip(&mut peaks) {
+                let peak = peaks.next_if(|(unit, _)| *unit == at).map(|(_, peak)| *peak);
+                if let Some((mean, max)) = sighting.scores.get(at) {
+                    unit.record(sighting.picture, (*mean, *max), peak, most);
                 }
             }
         }
@@ -169,60 +189,69 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::fixtures::sine;
-    use crate::network::Peak;
 
-    /// Scores of a picture for a layer of 3 channels of 2 × 2.
-    fn scores(picture: u64) -> Scores {
+    /// A picture of a network with three units of 2 × 2.
+    fn sighting(picture: u64) -> Sighting {
         let maps = sine((3, 2, 2), [1.0, 1.7, picture as f64 * 0.9]).mapv(|value| value.max(0.0));
-        let map = |channel: usize, row: usize, column: usize| maps[[channel, row, column]];
-        Scores::new(
-            (0..3).map(|c| (map(c, 0, 0) + map(c, 0, 1) + map(c, 1, 0) + map(c, 1, 1)) / 4.0).collect(),
-            (0..6).map(|at| map(at / 2, at % 2, 0).max(map(at / 2, at % 2, 1))).collect(),
-            (0..6).map(|at| map(at / 2, 0, at % 2).max(map(at / 2, 1, at % 2))).collect(),
-        )
+        let scores: Vec<_> =
+            maps.outer_iter().map(|map| (map.mean().unwrap(), map.fold(0.0, |a, b| b.max(a)))).collect();
+        Sighting { picture, scores, peaks: (0..3).map(|unit| (unit, (unit as u32, picture as u32))).collect() }
     }
 
-    fn tally(pictures: impl Iterator<Item = u64>) -> Tally {
-        let mut tally = Tally::new(&[3], 4);
-        for picture in pictures {
-            let scores = scores(picture);
-            let takers = tally.takers(0, &scores, picture);
-            let peak = |channel| match scores.peak(channel) {
-                Peak::At(row, column) => takers.contains(&channel).then_some((row, column)),
-                Peak::Unclear => Some((0, 0)),
-            };
-            tally.record(0, &scores, picture, peak);
+    /// Pictures taken in so many at once, with no more peaks than are needed.
+    fn tally(pictures: impl Iterator<Item = u64>, together: usize) -> Tally {
+        let mut tally = Tally::new(&[1, 2], 4);
+        let all: Vec<_> = pictures.map(sighting).collect();
+        for some in all.chunks(together) {
+            let bounds = tally.bounds();
+            let mut some = some.to_vec();
+            some.iter_mut().for_each(|Sighting { scores, peaks, .. }| {
+                peaks.retain(|(unit, _)| bounds.reached(*unit, scores[*unit]));
+            });
+            tally.record(&some);
         }
         tally
     }
 
     #[test]
     fn parts_put_together_are_the_whole_bit_for_bit() {
-        let whole = tally(0..40);
-        assert_eq!(tally((0..40).rev()), whole);
-        let mut merged = tally((0..40).filter(|at| at % 3 == 0));
-        merged.merge(&tally((0..40).filter(|at| at % 3 == 1)));
-        merged.merge(&tally((0..40).filter(|at| at % 3 == 2)));
+        let whole = tally(0..40, 1);
+        assert_eq!(tally((0..40).rev(), 7), whole);
+        let mut merged = tally((0..40).filter(|at| at % 3 == 0), 2);
+        merged.merge(&tally((0..40).filter(|at| at % 3 == 1), 3));
+        merged.merge(&tally((0..40).filter(|at| at % 3 == 2), 50));
         assert_eq!(merged, whole);
         let unit = &whole.units()[1];
         assert_eq!(unit.pictures, 40);
-        let exact = (0..40).map(|at| f64::from(scores(at).pairs().nth(1).unwrap().0)).sum::<f64>() / 40.0;
+        let exact = (0..40).map(|at| f64::from(sighting(at).scores[1].0)).sum::<f64>() / 40.0;
         approx::assert_abs_diff_eq!(unit.average(By::Mean).unwrap(), exact, epsilon = 1e-9);
-        let best = (0..40).map(|at| scores(at).pairs().nth(1).unwrap().1).fold(0.0, f32::max);
-        assert_eq!((unit.max.ranking.entries()[0].score, unit.max.high), (best, best));
+        let best = (0..40).map(|at| sighting(at).scores[1].1).fold(0.0, f32::max);
+        let first = unit.max.ranking.entries()[0];
+        assert_eq!(
+            (first.score, unit.max.high, (first.row, u64::from(first.column))),
+            (best, best, (1, first.picture))
+        );
+        assert!(unit.mean.ranking.entries().len() == 4 && unit.max.ranking.entries().len() == 4);
+    }
+
+    #[test]
+    fn sums_are_in_whole_steps() {
+        let half = 2f32.powi(-41);
+        for score in [0.0, 1.0, -1.0, 0.1, -0.3, 1e-12, -1e-12, half, -3.0 * half, 1e5, 3.9e6, 1e20, -7e30] {
+            assert_eq!(steps(score), (f64::from(score) * STEPS).round() as i128, "{score}");
+        }
     }
 
     #[test]
     fn a_unit_is_dead_when_it_says_nothing_to_any_picture() {
-        let nothing = Scores::new(vec![0.0], vec![0.0], vec![0.0]);
-        let something = Scores::new(vec![0.5], vec![0.5], vec![0.5]);
-        let broken = Scores::new(vec![f32::NAN], vec![0.5], vec![0.5]);
         let mut tally = Tally::new(&[1], 4);
-        let record = |tally: &mut Tally, scores, picture| tally.record(0, scores, picture, |_| Some((0, 0)));
-        record(&mut tally, &nothing, 1);
-        record(&mut tally, &broken, 2);
+        let record = |tally: &mut Tally, scores, picture| {
+            tally.record(&[Sighting { picture, scores: vec![scores], peaks: vec![(0, (0, 0))] }]);
+        };
+        record(&mut tally, (0.0, 0.0), 1);
+        record(&mut tally, (f32::NAN, 0.5), 2);
         assert!(tally.units()[0].is_dead() && tally.units()[0].pictures == 1);
-        record(&mut tally, &something, 3);
+        record(&mut tally, (0.5, 0.5), 3);
         assert!(!tally.units()[0].is_dead());
         assert_eq!(tally.units()[0].mean.ranking.entries().len(), 2);
     }

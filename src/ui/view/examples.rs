@@ -145,8 +145,11 @@ fn counts(state: &State, gallery: &Gallery, column: &mut Column<'_>) {
     if tally.is_dead() {
         return column.pair("dead", "silent for every picture", theme.warn);
     }
-    let silent = tally.silent as f32 / tally.pictures as f32;
-    column.pair("silent", &format!("for {} of pictures", numbers::percent(silent).trim()), theme.text);
+    let silent = match tally.silent {
+        0 => "for no picture".to_owned(),
+        silent => format!("for {} of pictures", numbers::percent(silent as f32 / tally.pictures as f32).trim()),
+    };
+    column.pair("silent", &silent, theme.text);
     let area = area(state);
     if let Some(average) = tally.average(state.examples.by) {
         column.pair("average", &numbers::number(average as f32 * area), theme.text);
@@ -180,7 +183,11 @@ fn index(state: &State, gallery: Option<&Gallery>, column: &mut Column<'_>) {
     if let Some(gallery) = gallery {
         let extent = &gallery.extent;
         let whole = if extent.finished { "complete" } else { "not complete" };
-        column.pair("pictures", &format!("{}, {whole}", extent.pictures), theme.text);
+        column.pair("pictures", &format!("{}, {whole}", numbers::count(extent.pictures)), theme.text);
+        let gone = gallery.gone.iter().filter(|gone| **gone).count();
+        if gone > 0 {
+            column.pair("gone", &format!("{gone} of these, still counted"), theme.warn);
+        }
         if extent.broken > 0 {
             column.pair("broken", &extent.broken.to_string(), theme.warn);
         }
@@ -213,6 +220,8 @@ fn list(state: &State, gallery: &Gallery, column: &mut Column<'_>) {
         let letter = kind.map_or_else(String::new, |kind| format!("{} ", char::from(b'A' + (kind % 26) as u8)));
         let name = example.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let label = format!("{:>2} {:>8}", rank + 1, numbers::number(example.score).trim());
-        column.listed(&label, 13, &format!("{letter}{name}"), theme.text);
+        let gone = gallery.gone.get(rank) == Some(&true);
+        let (mark, style) = if gone { ("gone: ", theme.quiet) } else { ("", theme.text) };
+        column.listed(&label, 13, &format!("{letter}{mark}{name}"), style);
     }
 }
