@@ -221,7 +221,7 @@ fn keys_walk_the_units_from_their_filters_to_their_maps() {
     terminal.send("l");
     terminal.wait(&["Filters ▸ maps:1", "ready"]);
     terminal.send("\r");
-    terminal.wait(&["maps:1 at work · row", "∗ filter", "✓ as the network computes it", "ready"]);
+    terminal.wait(&["maps:1 at work · row", "sum + bias", "✓ as the network computes it", "ready"]);
     terminal.send("\r");
     terminal.send("3");
     terminal.wait(&["Maps ▸ maps:1", "3 feature maps · after the activation", "channels dead in 1 picture", "ready"]);
