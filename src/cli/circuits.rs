@@ -1,6 +1,6 @@
 //! `lensor circuits`: which channels excite and inhibit a channel, as a table, a picture, arrays and figures.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use ndarray::ArrayD;
@@ -9,7 +9,7 @@ use super::sheet::{self, Findings};
 use super::{Context, Failure, Outcome, output};
 use crate::interpretation::circuits::{self, By, Circuit, CircuitsError, Contributions, Place};
 use crate::jobs::circuit::{Pictured, Shown, figure};
-use crate::model::gallery::{self, Origin};
+use crate::model::gallery::Origin;
 use crate::model::preprocess::Prepared;
 use crate::network::Network;
 
@@ -73,7 +73,7 @@ fn position(text: &str) -> Result<(usize, usize), String> {
 /// Shows a circuit.
 pub fn run(args: &Circuits, context: &Context) -> Outcome {
     let outputs = sheet::outputs(&args.out)?;
-    let origin = args.picture.as_deref().map(picture).transpose()?;
+    let origin = args.picture.as_deref().map(output::picture).transpose()?;
     let origins: Vec<Origin> = origin.iter().cloned().collect();
     let names = output::names(&origins);
     outputs.spare(&origins, &names)?;
@@ -119,14 +119,6 @@ pub fn run(args: &Circuits, context: &Context) -> Outcome {
     };
     let name = names.first().cloned().unwrap_or_else(|| circuit.address().replace(':', "-"));
     findings.deliver(&outputs, &name, args.json, context)
-}
-
-fn picture(path: &Path) -> Result<Origin, Failure> {
-    let origins = gallery::gather(&[path.to_owned()])?;
-    let [origin] = origins.as_slice() else {
-        return Err(Failure::Usage(format!("{} is a folder: give one picture", path.display())));
-    };
-    Ok(origin.clone())
 }
 
 /// The channel that is asked for.

@@ -8,13 +8,12 @@ use ndarray::Axis;
 use serde_json::{Value, json};
 
 use super::unit::Position;
-use super::{Context, Failure};
+use super::{Context, Failure, output};
 use crate::interpretation::convolution::Product;
 use crate::interpretation::feature_maps::{self, FeatureMaps, Side};
 use crate::interpretation::filters::Filters;
 use crate::jobs::sheet::{Inks, Sheet};
 use crate::look::Colormap;
-use crate::model::gallery;
 use crate::model::picture::stretched;
 use crate::model::unit::Unit;
 use crate::network::Network;
@@ -46,10 +45,7 @@ impl Work {
         network: &mut Network,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let origins = gallery::gather(&[path.to_owned()])?;
-        let [origin] = origins.as_slice() else {
-            return Err(Failure::Usage(format!("{} is a folder: give one picture", path.display())));
-        };
+        let origin = output::picture(path)?;
         let position = position.map(|position| position.of(&network.layers()[unit.layer])).transpose()?;
         let input = network.preprocess().prepare(&origin.open()?)?.input;
         let cancel = &context.cancel;

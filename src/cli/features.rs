@@ -17,7 +17,6 @@ use crate::interpretation::feature_maps::{self, FeatureMaps, Order, Side};
 use crate::interpretation::gradient;
 use crate::jobs::sheet::{Inks, Page, Sheet};
 use crate::look::{Contrast, Look};
-use crate::model::gallery;
 use crate::model::preprocess::Prepared;
 use crate::model::unit::Unit;
 use crate::network::{At, Network};
@@ -82,12 +81,9 @@ pub struct Features {
 /// Shows the feature maps of a layer, or one of them.
 pub fn run(args: &Features, context: &Context) -> Outcome {
     let outputs = sheet::outputs(&args.out)?;
-    let origins = gallery::gather(std::slice::from_ref(&args.picture))?;
-    let [origin] = origins.as_slice() else {
-        return Err(Failure::Usage(format!("{} is a folder: give one picture", args.picture.display())));
-    };
-    let names = output::names(&origins);
-    outputs.spare(&origins, &names)?;
+    let origin = output::picture(&args.picture)?;
+    let names = output::names(std::slice::from_ref(&origin));
+    outputs.spare(std::slice::from_ref(&origin), &names)?;
     let picture = origin.open()?;
     let mut network = context.network()?;
     let (layer, unit) = args.unit.layer(network.layers())?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::export::Format;
-use crate::model::gallery::Origin;
+use crate::model::gallery::{self, Origin};
 
 /// Stands for the picture's name in `--out`.
 const NAME: &str = "{name}";
@@ -77,6 +77,14 @@ fn has_name(path: &Path) -> bool {
 
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
+}
+
+/// The one picture that a path names.
+pub fn picture(path: &Path) -> Result<Origin, Failure> {
+    match gallery::gather(&[path.to_owned()])?.as_slice() {
+        [origin] => Ok(origin.clone()),
+        _ => Err(Failure::Usage(format!("{} is a folder: give one picture", path.display()))),
+    }
 }
 
 /// A short name for each picture that no other one has: its file name without the ending, numbered where several share

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::sheet::{self, Findings};
 use super::{Context, Failure, Outcome, output};
-use crate::model::gallery;
 use crate::model::picture::stretched;
 use crate::paint::legend::number;
 use crate::paint::preparation;
@@ -56,12 +55,9 @@ pub struct Prepare {
 /// Shows a picture as it is prepared.
 pub fn run(args: &Prepare, context: &Context) -> Outcome {
     let outputs = sheet::outputs(&args.out)?;
-    let origins = gallery::gather(std::slice::from_ref(&args.picture))?;
-    let [origin] = origins.as_slice() else {
-        return Err(Failure::Usage(format!("{} is a folder: give one picture", args.picture.display())));
-    };
-    let names = output::names(&origins);
-    outputs.spare(&origins, &names)?;
+    let origin = output::picture(&args.picture)?;
+    let names = output::names(std::slice::from_ref(&origin));
+    outputs.spare(std::slice::from_ref(&origin), &names)?;
     let picture = origin.open()?;
     let network = context.network()?;
     let preprocess = network.preprocess();

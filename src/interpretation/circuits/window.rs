@@ -33,12 +33,7 @@ pub(super) fn pads(
         let reach = to[axis].saturating_sub(1) * strides[axis] + dilations[axis] * kernel[axis].saturating_sub(1) + 1;
         reach.saturating_sub(from[axis])
     };
-    match node.attr_string("auto_pad") {
-        Some("SAME_UPPER") => [0, 1].map(|axis| overhang(axis) / 2),
-        Some("SAME_LOWER") => [0, 1].map(|axis| overhang(axis).div_ceil(2)),
-        Some("VALID") => [0, 0],
-        _ => pair(node, "pads", 0),
-    }
+    automatic(node, overhang).unwrap_or_else(|| pair(node, "pads", 0))
 }
 
 /// Rows and columns of a transposed convolution that are cut off at the top and on the left, also where they follow from the
@@ -56,12 +51,19 @@ pub(super) fn pads_of_transposed(
         let whole = from[axis].saturating_sub(1) * strides[axis] + dilations[axis] * kernel[axis].saturating_sub(1) + 1;
         (whole + more[axis]).saturating_sub(to[axis])
     };
-    match node.attr_string("auto_pad") {
-        Some("SAME_UPPER") => [0, 1].map(|axis| overhang(axis) / 2),
-        Some("SAME_LOWER") => [0, 1].map(|axis| overhang(axis).div_ceil(2)),
-        Some("VALID") => [0, 0],
-        _ if node.attr_ints("output_shape").is_some() => [0, 1].map(|axis| overhang(axis).div_ceil(2)),
-        _ => pair(node, "pads", 0),
+    automatic(node, overhang).unwrap_or_else(|| match node.attr_ints("output_shape") {
+        Some(_) => [0, 1].map(|axis| overhang(axis).div_ceil(2)),
+        None => pair(node, "pads", 0),
+    })
+}
+
+/// What `auto_pad` makes of the whole overhang of each axis before the first row and column; `None` where it says nothing.
+fn automatic(node: &Node, overhang: impl Fn(usize) -> usize) -> Option<[usize; 2]> {
+    match node.attr_string("auto_pad")? {
+        "SAME_UPPER" => Some([0, 1].map(|axis| overhang(axis) / 2)),
+        "SAME_LOWER" => Some([0, 1].map(|axis| overhang(axis).div_ceil(2))),
+        "VALID" => Some([0, 0]),
+        _ => None,
     }
 }
 
