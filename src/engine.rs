@@ -19,6 +19,7 @@ pub use cores::cores;
 use device::DeviceChoice;
 use library::{Library, LibraryError, Search};
 pub use memory::{most as memory, resident};
+pub use ort::Held;
 pub use value::{ElementType, Value};
 
 use crate::onnx::Beside;
@@ -54,13 +55,34 @@ pub enum EngineError {
     Value(String),
 }
 
+/// What a session is given as an input.
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'a> {
+    /// An array, which is copied to the device.
+    Value(&'a Value),
+    /// What is on the device already.
+    Held(&'a Held),
+}
+
 /// One model, loaded on one device.
 pub trait Session: Send {
     /// Runs the graph on the named inputs and returns the named outputs, in the order asked for. All
     /// inputs are needed and the whole graph is computed, whatever the outputs: a cheaper question wants a smaller graph.
     /// Fails with [`EngineError::Cancelled`] soon after `cancel` fires (it is looked at
     /// between kernels).
-    fn run(&mut self, inputs: &[(&str, &Value)], outputs: &[&str], cancel: &Cancel) -> Result<Vec<Value>, EngineError>;
+    fn run(&mut self, inputs: &[(&str, &Value)], outputs: &[&str], cancel: &Cancel) -> Result<Vec<Value>, EngineError> {
+        let inputs: Vec<_> = inputs.iter().map(|(name, value)| (*name, Given::Value(value))).collect();
+        Ok(self.run_held(&inputs, outputs, &[], cancel)?.0)
+    }
+
+    /// As [`Session::run`], with inputs that may be on the device already; the outputs `held` stay there, for other runs.
+    fn run_held(
+        &mut self,
+        inputs: &[(&str, Given<'_>)],
+        outputs: &[&str],
+        held: &[&str],
+        cancel: &Cancel,
+    ) -> Result<(Vec<Value>, Vec<Held>), EngineError>;
 }
 
 /// How much the runtime works on a graph before its first run.
@@ -76,6 +98,9 @@ pub enum Effort {
 pub trait Engine: Send + Sync {
     /// Loads a serialised ONNX model. `beside` is where the elements of constants lie that are not in it.
     fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError>;
+
+    /// Puts an array on the device, for runs that take it again and again.
+    fn hold(&self, value: Value) -> Result<Held, EngineError>;
 
     /// What it runs on, for the status line and `--json`: `CPU, 2 threads`.
     fn device(&self) -> &str;

@@ -46,7 +46,7 @@
 //! Said as what is absent; `tests/invariants.rs` holds the first three.
 //!
 //! 1. [`attribution`], [`map`] and [`paint`] never see a terminal; [`ui`] never sees an engine.
-//! 2. Only `engine/ort.rs` names the crate `ort`; only `terminal/picture.rs` names `ratatui_image`.
+//! 2. Only `engine/ort.rs` and what belongs to it name the crate `ort`; only `terminal/picture.rs` names `ratatui_image`.
 //! 3. Only [`terminal`] and [`cli`] write to stdout.
 //! 4. [`app::update`](app::update::update) does no input or output and never waits; a view is a function of the state.
 //! 5. The thread of the keys never waits for the engine, an encoder or a slow line: one engine thread, two painters, one

@@ -1,4 +1,4 @@
-//! ONNX Runtime. The only file that names the crate `ort`.
+//! ONNX Runtime. Nothing outside this module names the crate `ort`.
 //!
 //! Owns the process's one runtime environment, its sessions and their runs. Must not know where the library comes from.
 
@@ -7,28 +7,27 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ndarray::ArrayD;
 use ort::environment::Environment;
 use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::ep::{ArenaExtendStrategy, CUDA, ExecutionProvider};
-use ort::memory::MemoryInfo;
+use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
+use ort::session::RunOptions;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{IoBinding, RunOptions};
-use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType, ValueType};
 
 use super::cuda;
 use super::device::DeviceChoice;
 use super::library::{Library, LibraryError, numbers};
-use super::{Cancel, Effort, Engine, EngineError, OpenError, Session, Value};
+use super::{Cancel, Effort, Engine, EngineError, Given, OpenError, Session, Value};
 use crate::onnx::Beside;
+
+mod held;
+
+pub use held::Held;
 
 /// A graph with one Identity node, loaded once to see whether a device works.
 const TRIAL: &[u8] =
     b"\x08\x08:7\x0a\x10\x0a\x01x\x12\x01y\"\x08Identity\x12\x01tZ\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\
     \x04\x0a\x02\x08\x01b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01B\x04\x0a\x00\x10\x0d";
-
-/// Most elements of an output: 1 GiB of 32-bit floats.
-const MOST_ELEMENTS: usize = 1 << 28;
 
 /// Session option: where the external data of a model that comes from memory lies.
 const EXTERNAL_DATA_FOLDER: &str = "session.model_external_initializers_file_folder_path";
@@ -173,7 +172,13 @@ impl Engine for OrtEngine {
         let session = load().map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
         let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();
         let (inputs, outputs) = (names(session.inputs()), names(session.outputs()));
-        Ok(Box::new(OrtSession { session, inputs, outputs, _beside: beside.clone() }))
+        let cuda = self.cuda.map(|(index, _)| index);
+        Ok(Box::new(OrtSession { session, cuda, inputs, outputs, _beside: beside.clone() }))
+    }
+
+    fn hold(&self, value: Value) -> Result<Held, EngineError> {
+        let held = Held::of(value)?;
+        self.cuda.map_or(Ok(held.clone()), |(index, _)| held.on_cuda(index))
     }
 
     fn device(&self) -> &str {
@@ -195,6 +200,8 @@ impl Engine for OrtEngine {
 
 struct OrtSession {
     session: ort::session::Session,
+    /// Index of the GPU, where it runs on one.
+    cuda: Option<u32>,
     /// Names of its inputs.
     inputs: HashSet<String>,
     /// Names of its outputs: there may be hundreds.
@@ -204,7 +211,13 @@ struct OrtSession {
 }
 
 impl Session for OrtSession {
-    fn run(&mut self, inputs: &[(&str, &Value)], outputs: &[&str], cancel: &Cancel) -> Result<Vec<Value>, EngineError> {
+    fn run_held(
+        &mut self,
+        inputs: &[(&str, Given<'_>)],
+        outputs: &[&str],
+        held: &[&str],
+        cancel: &Cancel,
+    ) -> Result<(Vec<Value>, Vec<Held>), EngineError> {
         let named = |kind: &str, wanted: &str, names: &HashSet<String>, present: &[ort::value::Outlet]| {
             if names.contains(wanted) {
                 return Ok(());
@@ -214,7 +227,8 @@ impl Session for OrtSession {
         };
         let (given, made) = (&self.inputs, &self.outputs);
         inputs.iter().try_for_each(|(name, _)| named("input", name, given, self.session.inputs()))?;
-        outputs.iter().try_for_each(|name| named("output", name, made, self.session.outputs()))?;
+        let wanted = || outputs.iter().chain(held);
+        wanted().try_for_each(|name| named("output", name, made, self.session.outputs()))?;
         if cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
@@ -222,12 +236,21 @@ impl Session for OrtSession {
         let failed = |error: ort::Error| EngineError::Run { reason: error.message().to_owned() };
         // A binding, because run options that select outputs cannot be shared with the thread that cancels.
         let mut binding = self.session.create_binding().map_err(failed)?;
-        for (name, value) in inputs {
-            bind(&mut binding, name, value).map_err(failed)?;
+        for (name, given) in inputs {
+            match given {
+                // The binding keeps its inputs, so it must own them: the one copy on the way in.
+                Given::Value(value) => binding.bind_input(*name, Held::of((*value).clone())?.tensor()),
+                Given::Held(held) => binding.bind_input(*name, held.tensor()),
+            }
+            .map_err(failed)?;
         }
         let host = MemoryInfo::default();
         for name in outputs {
             binding.bind_output_to_device(*name, &host).map_err(failed)?;
+        }
+        let device = self.device_memory().map_err(failed)?;
+        for name in held {
+            binding.bind_output_to_device(*name, &device).map_err(failed)?;
         }
         // Run options that were terminated stay so: new ones for each run.
         let options = Arc::new(RunOptions::new().map_err(failed)?);
@@ -246,72 +269,37 @@ impl Session for OrtSession {
             Err(_) if cancel.is_cancelled() => return Err(EngineError::Cancelled),
             Err(error) => return Err(failed(error)),
         };
-        let produced: HashMap<&str, _> = produced.iter().collect();
-        outputs
-            .iter()
-            .map(|name| {
-                let value = produced.get(name).ok_or_else(|| EngineError::Value(format!("no output `{name}`")))?;
-                extract(name, value)
-            })
-            .collect()
+        let produced = produced.into_iter().map(|(name, value)| Ok((name, Held::made(name, value)?)));
+        let produced: HashMap<&str, Held> = produced.collect::<Result<_, EngineError>>()?;
+        let find = |name: &&str| {
+            let held = produced.get(name).cloned();
+            held.ok_or_else(|| EngineError::Value(format!("the run made no output `{name}`")))
+        };
+        let values = outputs.iter().map(|name| find(name)?.value()).collect::<Result<_, _>>()?;
+        let held = held.iter().map(find).collect::<Result<_, _>>()?;
+        Ok((values, held))
     }
 }
 
-fn bind(binding: &mut IoBinding, name: &str, value: &Value) -> Result<(), ort::Error> {
-    fn copy<T>(binding: &mut IoBinding, name: &str, array: &ArrayD<T>) -> Result<(), ort::Error>
-    where
-        T: PrimitiveTensorElementType + std::fmt::Debug + Clone + 'static,
-    {
-        // The binding keeps its inputs, so it must own them: the one copy on the way in.
-        binding.bind_input(name, &Tensor::from_array(array.as_standard_layout().into_owned())?)
-    }
-    match value {
-        Value::F32(array) => copy(binding, name, array),
-        Value::F64(array) => copy(binding, name, array),
-        Value::I64(array) => copy(binding, name, array),
-        Value::I32(array) => copy(binding, name, array),
-        Value::U8(array) => copy(binding, name, array),
-        Value::Bool(array) => copy(binding, name, array),
-    }
-}
-
-fn extract(name: &str, value: &DynValue) -> Result<Value, EngineError> {
-    fn array<T: PrimitiveTensorElementType + Clone>(value: &DynValue) -> Result<ArrayD<T>, EngineError> {
-        let view =
-            value.try_extract_array().map_err(|error| EngineError::Run { reason: error.message().to_owned() })?;
-        Ok(view.to_owned())
-    }
-    let element = match value.dtype() {
-        ValueType::Tensor { ty, shape, .. } => {
-            let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(usize::try_from(*size).ok()?));
-            if count.is_none_or(|count| count > MOST_ELEMENTS) {
-                return Err(EngineError::TooLarge { output: name.to_owned(), shape: shape.to_vec() });
+impl OrtSession {
+    /// Where the device has its tensors.
+    fn device_memory(&self) -> Result<MemoryInfo<'static>, ort::Error> {
+        match self.cuda {
+            Some(index) => {
+                let (kind, memory) = (AllocatorType::Device, MemoryType::Default);
+                MemoryInfo::new(AllocationDevice::CUDA, index as i32, kind, memory)
             }
-            *ty
+            None => Ok(MemoryInfo::default()),
         }
-        other => return Err(EngineError::Value(format!("output `{name}` is no tensor but {other}"))),
-    };
-    Ok(match element {
-        TensorElementType::Float32 => Value::F32(array(value)?),
-        TensorElementType::Float64 => Value::F64(array(value)?),
-        TensorElementType::Int64 => Value::I64(array(value)?),
-        TensorElementType::Int32 => Value::I32(array(value)?),
-        TensorElementType::Uint8 => Value::U8(array(value)?),
-        TensorElementType::Bool => Value::Bool(array(value)?),
-        other => {
-            return Err(EngineError::Value(format!(
-                "output `{name}` has elements of type {other}, which lensor does not read"
-            )));
-        }
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{arr0, arr1};
+    use ndarray::{ArrayD, arr0, arr1};
 
     use super::*;
-    use crate::engine::{library::Search, open};
+    use crate::engine::{ElementType, library::Search, open};
 
     /// Identity of one input of each element type: `f32` → `f32_out`, ….
     const IDENTITIES: &[u8] =
@@ -366,6 +354,25 @@ mod tests {
         assert!(produced.iter().eq(values.iter().map(|(_, value)| value)), "{produced:?}");
         let produced = session.run(&inputs, &["u8_out", "f32_out", "u8_out"], &Cancel::new()).unwrap();
         assert_eq!(produced, [values[4].1.clone(), values[0].1.clone(), values[4].1.clone()], "the order asked for");
+    }
+
+    #[test]
+    fn what_is_held_is_an_input_of_other_sessions() {
+        let engine = open(&Search::default(), &DeviceChoice::Cpu, Some(2), &mut |_, _| ()).unwrap();
+        let mut session = engine.load(LOOP, &Beside::default(), Effort::Light).unwrap();
+        let (n, x) = (Value::I64(arr0(2).into_dyn()), Value::F32(arr1(&[3.0]).into_dyn()));
+        let held = engine.hold(x.clone()).unwrap();
+        assert_eq!((held.shape(), held.element_type(), held.bytes()), (&[1][..], ElementType::F32, 4));
+        let inputs = [("n", Given::Value(&n)), ("x", Given::Held(&held))];
+        let (values, left) = session.run_held(&inputs, &["y"], &["y"], &Cancel::new()).unwrap();
+        let four_times = Value::F32(arr1(&[12.0]).into_dyn());
+        assert_eq!((&values[0], &left[0].value().unwrap()), (&four_times, &four_times));
+        assert_eq!(held.value().unwrap(), x, "an input stays what it was");
+        drop((session, held));
+        let mut other = engine.load(LOOP, &Beside::default(), Effort::Light).unwrap();
+        let inputs = [("n", Given::Value(&n)), ("x", Given::Held(&left[0]))];
+        let (values, _) = other.run_held(&inputs, &["y"], &[], &Cancel::new()).unwrap();
+        assert_eq!(values, [Value::F32(arr1(&[48.0]).into_dyn())], "it outlives the session that made it");
     }
 
     #[test]

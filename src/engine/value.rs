@@ -21,6 +21,17 @@ pub enum ElementType {
     Bool,
 }
 
+impl ElementType {
+    /// Bytes that one element takes.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 => 8,
+            Self::F32 | Self::I32 => 4,
+            Self::U8 | Self::Bool => 1,
+        }
+    }
+}
+
 /// A dense tensor with its element type.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -48,12 +59,7 @@ impl Value {
 
     /// Bytes that the elements take.
     pub fn bytes(&self) -> usize {
-        let element = match self.element_type() {
-            ElementType::F64 | ElementType::I64 => 8,
-            ElementType::F32 | ElementType::I32 => 4,
-            ElementType::U8 | ElementType::Bool => 1,
-        };
-        self.shape().iter().product::<usize>() * element
+        self.shape().iter().product::<usize>() * self.element_type().bytes()
     }
 
     /// Type of the elements.

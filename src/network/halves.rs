@@ -9,7 +9,7 @@ use ndarray::{Array3, Array4, Axis};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::{self, GradientModel, Observations, Policy, Request};
-use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Session, Value};
+use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Given, Held, Session, Value};
 use crate::onnx::{DataType, Graph, Model, surgery};
 
 use super::prediction::predicted;
@@ -37,7 +37,7 @@ struct Pair {
     /// The second half and the names of its inputs, made when it is known what the first leaves.
     back: Option<(Box<dyn Session>, Vec<String>)>,
     /// The last picture and what the first half left of it.
-    last: Option<(Array3<f32>, Vec<Value>)>,
+    last: Option<(Array3<f32>, Vec<Held>)>,
 }
 
 impl Pair {
@@ -73,36 +73,42 @@ impl Pair {
         seeds: impl FnOnce(&Value) -> Result<[Value; 2], NetworkError>,
         cancel: &Cancel,
     ) -> Result<Vec<Value>, NetworkError> {
-        let picture = Value::from(x.clone().insert_axis(Axis(0)));
+        let picture = engine.hold(Value::from(x.clone().insert_axis(Axis(0))))?;
+        // What is left of the picture before goes before room is taken for what this one leaves.
         let known = self.last.take().filter(|(last, _)| last == x);
-        let values = match known {
-            Some((_, values)) => values,
+        let left = match known {
+            Some((_, left)) => left,
             None => {
                 let names: Vec<&str> = self.left.iter().map(String::as_str).collect();
-                self.forth.run(&[(name, &picture)], &names, cancel)?
+                self.forth.run_held(&[(name, Given::Held(&picture))], &[], &names, cancel)?.1
             }
         };
-        let seeds = seeds(&values[0])?;
+        let logits = left[0].value()?;
+        let seeds = seeds(&logits)?;
         let ends: Vec<&str> = self.made.gradients.iter().map(String::as_str).collect();
         let (back, wanted) = match &mut self.back {
             Some(back) => back,
             none => {
-                let given: Vec<_> = self.left.iter().map(String::as_str).zip(&values).map(declared).collect();
+                let given: Vec<_> = self.left.iter().map(String::as_str).zip(&left).map(declared).collect();
                 let back = surgery::resume(&self.whole, &given, &ends)?;
                 let session = engine.load(back.bytes(), self.whole.beside(), Effort::Light)?;
                 none.insert((session, back.graph().inputs.iter().map(|input| input.name.clone()).collect()))
             }
         };
-        let mut inputs = vec![(self.made.seed_logit.as_str(), &seeds[0]), (&self.made.seed_probability, &seeds[1])];
-        inputs.extend(self.left.iter().map(String::as_str).zip(&values));
-        inputs.push((name, &picture));
+        let seeds =
+            [&self.made.seed_logit, &self.made.seed_probability].into_iter().zip(seeds.iter().map(Given::Value));
+        let held = self.left.iter().zip(left.iter().map(Given::Held));
+        let mut inputs: Vec<_> = seeds.chain(held).map(|(name, given)| (name.as_str(), given)).collect();
+        inputs.push((name, Given::Held(&picture)));
         inputs.retain(|(name, _)| wanted.iter().any(|wanted| wanted == name));
-        let gradients = back.run(&inputs, &ends, cancel)?;
-        let mut answer = vec![values[0].clone()];
+        let (gradients, _) = back.run_held(&inputs, &ends, &[], cancel)?;
+        let mut answer = vec![logits];
         answer.extend(gradients);
-        answer.extend(values[1..=self.taps.len()].iter().cloned());
-        if values.iter().map(Value::bytes).sum::<usize>() <= LARGEST {
-            self.last = Some((x.clone(), values));
+        for tap in &left[1..=self.taps.len()] {
+            answer.push(tap.value()?);
+        }
+        if left.iter().map(Held::bytes).sum::<usize>() <= LARGEST {
+            self.last = Some((x.clone(), left));
         }
         Ok(answer)
     }
@@ -118,7 +124,7 @@ fn used_later(graph: &Graph, first: usize, fixed: impl Fn(&str) -> bool) -> Vec<
 }
 
 /// A tensor as the second half declares it.
-fn declared<'a>((name, value): (&'a str, &'a Value)) -> (&'a str, DataType, &'a [usize]) {
+fn declared<'a>((name, value): (&'a str, &'a Held)) -> (&'a str, DataType, &'a [usize]) {
     let element = match value.element_type() {
         ElementType::F32 => DataType::Float,
         ElementType::F64 => DataType::Double,
