@@ -12,8 +12,9 @@ use nvml_wrapper::{Device, Nvml};
 /// The part of ONNX Runtime that runs on CUDA, beside its library.
 pub(super) const PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 
-/// Libraries that cuDNN opens by name while it runs, so that nothing says that they are needed.
-const OPENED_LATER: [&str; 2] = ["libcudnn_", "libnvrtc."];
+/// Libraries that ONNX Runtime and cuDNN open by name while they run, so that nothing says that they are needed. All of cuDNN,
+/// or its parts come from two places and refuse each other.
+const OPENED_LATER: [&str; 2] = ["libcudnn", "libnvrtc."];
 
 /// NVIDIA's libraries that lie in the same Python packages as ONNX Runtime's `library`, each after those that it needs: pip
 /// puts cuBLAS, cuDNN and the rest into `site-packages/nvidia/*/lib`, where the system's loader does not look; once they are
@@ -173,5 +174,12 @@ mod tests {
         visit(&capi.join(PROVIDER), &found, &mut order);
         assert_eq!(order, [nvidia.join(&needs[0]), capi.join(PROVIDER)]);
         assert!(libraries(Path::new("/libonnxruntime.so")).is_empty());
+        // Nobody says that they need cuDNN.
+        let cudnn = folder.path().join("nvidia/cudnn/lib");
+        std::fs::create_dir_all(&cudnn).unwrap();
+        let all = ["libcudnn.so.9", "libcudnn_ops.so.9"].map(|name| cudnn.join(name));
+        all.iter().for_each(|path| _ = std::fs::copy(&library, path).unwrap());
+        let loaded = libraries(&capi.join("libonnxruntime.so.1"));
+        assert!(all.iter().all(|path| loaded.contains(path)), "{loaded:?}");
     }
 }
