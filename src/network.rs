@@ -10,7 +10,7 @@ use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::{Observations, Observed, Policy, Request};
-use crate::engine::{Cancel, Engine, Session, Value};
+use crate::engine::{Cancel, Engine, Given, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::Head;
 use crate::model::input::ImageInput;
@@ -43,7 +43,7 @@ pub use error::NetworkError;
 pub use prediction::Prediction;
 pub use pullback::{LayerGradients, Place};
 pub use scores::{Peak, Scores};
-pub use sum::GradientSum;
+pub use sum::{GradientSum, Path};
 pub use tail::Tail;
 
 use halves::Halves;
@@ -256,8 +256,9 @@ impl Network {
         let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false };
         let session = self.gradients.get(&self.model, &*self.engine, observations, &request)?;
         let straight_through = session.straight_through;
-        let run =
-            |part: &Value, rows: &[usize]| session.run((&self.input.name, part), &seeds, rows, &wrt, &taps, cancel);
+        let run = |part: &Value, rows: &[usize]| {
+            session.run(&[(&self.input.name, Given::Value(part))], &seeds, rows, &wrt, &taps, cancel)
+        };
         let mut values = batch::run(&mut self.part, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
         let mut gradients = values.map(batch::maps).collect::<Result<Vec<_>, _>>()?;

@@ -47,19 +47,24 @@ pub(super) fn explain(
     let difference = of_input - of_baseline;
 
     let nodes = parameters.quadrature.nodes(parameters.steps);
-    let mut sum = RunningSum::new(input, &baseline, (target, activation), difference);
+    let path = network.path(baseline.clone(), input - &baseline)?;
+    let mut sum = RunningSum::new(input, baseline, (target, activation), difference);
     if parameters.path {
         sum.steps = Some(Steps::new(input, nodes.len()));
     }
     let batch = batch(network, parameters);
     for nodes in nodes.chunks(batch) {
-        let x = sum.interpolated(nodes);
-        let targets = vec![target; nodes.len()];
+        let places: Vec<f32> = nodes.iter().map(|node| node.alpha as f32).collect();
         let answer = match parameters.path {
-            true => network.gradient(&x, &targets, At::Input, cancel).map(|answer| sum.add(nodes, &answer)),
+            true => {
+                let targets = vec![target; nodes.len()];
+                let answer = network.gradient(&path.pictures(&places), &targets, At::Input, cancel);
+                answer.map(|answer| sum.add(nodes, &answer))
+            }
             false => {
                 let weights: Vec<f32> = nodes.iter().map(|node| node.weight as f32).collect();
-                network.gradient_sum(&x, &targets, &weights, cancel).map(|answer| sum.add_sum(nodes.len(), &answer))
+                let answer = network.gradient_sum(&path, &places, &weights, target, cancel);
+                answer.map(|answer| sum.add_sum(nodes.len(), &answer))
             }
         };
         match answer {
@@ -109,7 +114,7 @@ impl Steps {
 impl RunningSum {
     fn new(
         input: &Array3<f32>,
-        baseline: &Array3<f32>,
+        baseline: Array3<f32>,
         (target, activation): (Target, Activation),
         difference: f64,
     ) -> Self {
@@ -117,25 +122,14 @@ impl RunningSum {
             target,
             activation,
             difference,
-            direction: input - baseline,
+            direction: input - &baseline,
             input: Arc::new(input.clone()),
-            baseline: Arc::new(baseline.clone()),
+            baseline: Arc::new(baseline),
             weighted: Array3::zeros(input.dim()),
             steps: None,
             straight_through: false,
             done: 0,
         }
-    }
-
-    /// The pictures at some places on the path, `[places, C, H, W]`.
-    fn interpolated(&self, nodes: &[Node]) -> Array4<f32> {
-        let (channels, height, width) = self.input.dim();
-        let mut pictures = Array4::zeros((nodes.len(), channels, height, width));
-        for (mut picture, node) in pictures.outer_iter_mut().zip(nodes) {
-            picture.assign(&self.baseline);
-            picture.scaled_add(node.alpha as f32, &self.direction);
-        }
-        pictures
     }
 
     fn add(&mut self, nodes: &[Node], answer: &Gradients) {

@@ -356,7 +356,8 @@ impl<'a> Backward<'a> {
 /// What the model calls the number of pictures: with the same name everywhere the runtime knows that sizes are equal.
 fn batch(graph: &Graph, observations: &Observations) -> Dim {
     let dim = |input: &ValueInfo| {
-        let axis = observations.get(&input.name)?.batch?;
+        // Inputs that the network does not have are lensor's own: their first axis is the batch.
+        let axis = observations.get(&input.name).map_or(Some(0), |observed| observed.batch)?;
         input.shape.get(axis).filter(|dim| matches!(dim, Dim::Symbol(_))).cloned()
     };
     graph.inputs.iter().find_map(dim).unwrap_or_else(|| Dim::Symbol("batch".into()))

@@ -3,8 +3,8 @@
 use ndarray::{Array2, Axis};
 
 use crate::autodiff::{self, Observations, Request};
-use crate::engine::{Cancel, Effort, Engine, EngineError, Session, Value};
-use crate::onnx::Model;
+use crate::engine::{Cancel, Effort, Engine, EngineError, Given, Session, Value};
+use crate::onnx::{Model, surgery};
 
 use super::NetworkError;
 
@@ -21,8 +21,10 @@ pub(super) struct GradientSession {
     /// Names of the inputs that weigh logits and probabilities.
     seeds: [String; 2],
     logits: String,
-    /// Whether it gives the sum over the pictures of a batch.
+    /// Whether it gives the sum over the pictures of a batch, which it makes itself along a path.
     sum: bool,
+    /// Names of the inputs that say which path: where it starts, how it goes, and the places on it.
+    pub(super) path: [String; 3],
     /// Whether a gradient passes quantisation by the straight-through estimate.
     pub(super) straight_through: bool,
     /// Tensors and the outputs with their gradients.
@@ -40,7 +42,7 @@ impl GradientSession {
     /// Runs some rows of a batch. The logits come first, then the gradients with respect to `wrt`, then `taps`.
     pub(super) fn run(
         &mut self,
-        input: (&str, &Value),
+        inputs: &[(&str, Given<'_>)],
         seeds: &[Array2<f32>; 2],
         rows: &[usize],
         wrt: &[&str],
@@ -51,8 +53,9 @@ impl GradientSession {
         outputs.extend(wrt.iter().filter_map(|name| output(&self.gradients, name)));
         outputs.extend(taps.iter().filter_map(|name| output(&self.taps, name)));
         let [logit, probability] = [0, 1].map(|which: usize| Value::from(seeds[which].select(Axis(0), rows)));
-        let inputs = [input, (&self.seeds[0], &logit), (&self.seeds[1], &probability)];
-        self.session.run(&inputs, &outputs, cancel)
+        let [logit, probability] = [Given::Value(&logit), Given::Value(&probability)];
+        let seeds = [(self.seeds[0].as_str(), logit), (self.seeds[1].as_str(), probability)];
+        Ok(self.session.run_held(&[inputs, &seeds].concat(), &outputs, &[], cancel)?.0)
     }
 }
 
@@ -73,7 +76,14 @@ impl GradientSessions {
         let session = match self.0.iter().position(|each| each.serves(wrt, taps, sum)) {
             Some(at) => self.0.remove(at),
             None => {
-                let made = autodiff::differentiate(model, observations, request)?;
+                let (made, path) = match (sum, wrt) {
+                    (true, [input]) => {
+                        let along = surgery::along(model, input)?;
+                        let made = autodiff::differentiate(&along.model, observations, request)?;
+                        (made, [along.start, along.change, along.places])
+                    }
+                    _ => (autodiff::differentiate(model, observations, request)?, Default::default()),
+                };
                 // The gradient at the input runs at every step of a path; that at layers once a picture.
                 let effort = if taps.is_empty() { Effort::Full } else { Effort::Light };
                 let session = engine.load(&made.bytes, &made.beside, effort)?;
@@ -84,6 +94,7 @@ impl GradientSessions {
                     seeds: [made.seed_logit, made.seed_probability],
                     logits: made.logits,
                     sum,
+                    path,
                     straight_through: made.straight_through,
                     gradients: pairs(wrt, made.gradients),
                     taps: pairs(taps, made.taps),

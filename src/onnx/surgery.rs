@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::wire::{self, Edit};
 use super::{Model, OnnxError};
 
+mod along;
 mod batch;
 mod branches;
 mod cut;
@@ -16,6 +17,7 @@ mod picture;
 mod resume;
 mod size;
 
+pub use along::{Along, along};
 pub use batch::free_batch;
 pub use branches::take_branches;
 pub use cut::cut;
