@@ -2,7 +2,7 @@
 in turns.
 
     python benches/compare/compare.py [WHAT]... [--lensor target/release/lensor] [--threads 2] [--rounds 5] [--batch 10]
-                                      [--networks resnet18,...] [--steps 50]
+                                      [--networks resnet18,...] [--steps 50] [--device cpu]
 
 WHAT is `cold` (Grad-CAM as a whole process, from start to the overlay on disk), `ig` (Integrated Gradients of the networks,
 warm), `memory` (Integrated Gradients of many steps under a budget) and `load` (a file as large as a ResNet-152's, opened and
@@ -12,7 +12,9 @@ nothing, how long it takes does.
 
 `ig` has four times a network, all with the same batch: lensor's attribution; lensor's with the gradient of every step kept,
 which is 50 runs of the gradient model; Captum's with its parameters frozen, so that it too computes no more than the
-input's gradient; and twice the forward pass of as many pictures in plain ONNX Runtime, the floor of any gradient.
+input's gradient; and twice the forward pass of as many pictures in plain ONNX Runtime, the floor of any gradient. On a
+GPU (`--device cuda` for float32 products, `cuda:0:tf32` for TensorFloat-32, which Captum is allowed then too) it has lensor
+and Captum only, in pictures (steps) a second.
 """
 import argparse
 import json
@@ -45,7 +47,7 @@ def make(folder, name):
         picture.save(folder / f"{number}.jpg", quality=90)
 
 
-def load(folder, name):
+def load(folder, name, device="cpu"):
     import torch
     import torchvision
     import torchvision.transforms as T
@@ -55,7 +57,7 @@ def load(folder, name):
     network.load_state_dict(torch.load(folder / f"{name}.pth"))
     prepare = T.Compose([T.Resize(256), T.CenterCrop(224), T.ToTensor(),
                          T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
-    return network.eval(), prepare(Image.open(folder / "0.jpg").convert("RGB"))[None]
+    return network.eval().to(device), prepare(Image.open(folder / "0.jpg").convert("RGB"))[None].to(device)
 
 
 def peer_grad_cam(folder, name):
@@ -70,15 +72,18 @@ def peer_grad_cam(folder, name):
     Image.fromarray(show_cam_on_image(rgb, cam, use_rgb=True)).save(folder / "peer.png")
 
 
-def peer_ig(folder, name, batch):
-    """Answers each line, a number of steps, with the seconds they take."""
+def peer_ig(folder, name, batch, device):
+    """Integrated Gradients of so many steps, up to the map in the processor's memory."""
+    import torch
     from captum.attr import IntegratedGradients
 
-    network, x = load(folder, name)
+    tf32 = device.endswith(":tf32")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
+    network, x = load(folder, name, device.removesuffix(":tf32"))
     for weights in network.parameters():
         weights.requires_grad_(False)
     method, best = IntegratedGradients(network), int(network(x).argmax())
-    return lambda steps: method.attribute(x, target=best, n_steps=steps, internal_batch_size=batch)
+    return lambda steps: method.attribute(x, target=best, n_steps=steps, internal_batch_size=batch).cpu()
 
 
 def session(folder, name, threads):
@@ -154,11 +159,11 @@ class Comparison:
 
     def peer(self, what, name):
         a = self.arguments
-        return [sys.executable, __file__, "peer", what, self.folder, name, a.batch, a.threads]
+        return [sys.executable, __file__, "peer", what, self.folder, name, a.batch, a.threads, a.device]
 
     def lensor(self, name, *rest):
         a = self.arguments
-        return [a.lensor, "explain", "--model", self.folder / f"{name}.onnx", "--device", "cpu", "--threads", a.threads, *rest]
+        return [a.lensor, "explain", "--model", self.folder / f"{name}.onnx", "--device", a.device, "--threads", a.threads, *rest]
 
     def make(self, name):
         # In a process of its own: what this one holds would count as the peak memory of those that it starts.
@@ -185,6 +190,8 @@ class Comparison:
 
     def ig(self):
         a = self.arguments
+        if a.device != "cpu":
+            return self.ig_on_gpu()
         print(f"| Integrated Gradients, {a.steps} steps, batch {a.batch} | lensor | Captum | | twice the forward pass | | every "
               "gradient kept | |\n|---|---:|---:|---:|---:|---:|---:|---:|")
         for name in a.networks.split(","):
@@ -199,6 +206,20 @@ class Comparison:
             ig, peer, floor, kept = medians(rows)
             print(f"| {name} | {ig:.2f} s | {peer:.2f} s | {peer / ig:.2f} × faster | {floor:.2f} s | {ig / floor:.2f} × | "
                   f"{kept:.2f} s | {kept / floor:.2f} × |", flush=True)
+        print()
+
+    def ig_on_gpu(self):
+        a = self.arguments
+        print(f"| Integrated Gradients, {a.steps} steps, batch {a.batch}, {a.device} | lensor | Captum | |\n|---|---:|---:|---:|")
+        for name in a.networks.split(","):
+            self.make(name)
+            captum = Peer(self.peer("ig", name), self.environment)
+            for _ in range(2):
+                captum.ask(a.steps)
+            mine, theirs = medians([(self.warm(name, a.steps), captum.ask(a.steps)) for _ in range(a.rounds)])
+            captum.close()
+            print(f"| {name} | {a.steps / mine:.0f} a second | {a.steps / theirs:.0f} a second | {theirs / mine:.2f} × faster |",
+                  flush=True)
         print()
 
     def memory(self):
@@ -234,6 +255,7 @@ def main():
     arguments.add_argument("--batch", type=int, default=10)
     arguments.add_argument("--steps", type=int, default=50)
     arguments.add_argument("--networks", default=NETWORKS)
+    arguments.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N:tf32")
     arguments.add_argument("--folder", type=Path, help="keeps the networks, for the next time")
     arguments = arguments.parse_args()
     print(f"224×224, {arguments.threads} threads, medians of {arguments.rounds} rounds in turns\n")
@@ -259,6 +281,6 @@ if sys.argv[1:2] == ["peer"]:
         elif what == "grad-cam":
             peer_grad_cam(directory, network)
         else:
-            serve(peer_ig(directory, network, size))
+            serve(peer_ig(directory, network, size, sys.argv[7]))
 else:
     main()

@@ -50,8 +50,8 @@ def distance(a, b) -> float:
 
 
 def lensor(binary, folder, *arguments, codes=(0,)):
-    command = [str(binary), *arguments, "--device", "cpu", "--threads", "1", "--offline"]
-    # It finds the ONNX Runtime of this Python.
+    command = [*map(str, binary), *arguments, "--threads", "1", "--offline"]
+    # It finds the ONNX Runtime of this Python, unless ORT_DYLIB_PATH names another.
     environment = os.environ | {"VIRTUAL_ENV": sys.prefix}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode not in codes:
@@ -89,7 +89,7 @@ def three(layers, default, known):
 def compare(binary, export, pictures, reference, check=False):
     """What is compared of one network in one file, as a dictionary.
 
-    `export(path)` writes the file, `pictures` are what its input takes, `[1, 3, H, W]` or `[1, H, W, 3]` each, and
+    `binary` is the command that runs lensor, `export(path)` writes the file, `pictures` are what its input takes, `[1, 3, H, W]` or `[1, H, W, 3]` each, and
     `reference(picture, maps)` gives the `Reference` with the Grad-CAM at those of the feature maps that it knows. Pictures
     after the first are looked at only where that one is off by more than rounding, to tell what is usual.
     """
@@ -217,6 +217,7 @@ def main(description, every, more, ways, one):
     parser.add_argument("--more", action="store_true", help="networks beyond the list too")
     parser.add_argument("--ways", default=";".join(ways), help="kinds of export, by semicolons: " + "; ".join(ways))
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/lensor")
+    parser.add_argument("--device", default="cpu", help="what lensor runs on: cpu, cuda, cuda:N, cuda:N:tf32")
     parser.add_argument("--results", type=Path, default=ROOT / "target/parity.jsonl", help="what is known, a line each")
     parser.add_argument("--again", action="store_true", help="also what agreed before")
     parser.add_argument("--table", action="store_true", help="only print what is known")
@@ -232,7 +233,7 @@ def main(description, every, more, ways, one):
     chosen_ways = [way.strip() for way in args.ways.split(";")]
     for name in names if not args.table else []:
         todo = [way for way in chosen_ways if args.again or verdict(results.get((name, way), {"failed": "new"}))]
-        make = one(args.binary.resolve(), name) if todo else None
+        make = one([args.binary.resolve(), "--device", args.device], name) if todo else None
         for way in todo:
             try:
                 result = make(way)
