@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use nvml_wrapper::{Device, Nvml};
 
@@ -88,10 +89,13 @@ pub(super) struct Gpu {
     pub free: u64,
 }
 
+/// The driver's library, opened once: that takes longer than many a run.
+static NVML: OnceLock<Option<Nvml>> = OnceLock::new();
+
 /// The GPU that CUDA counts as `index`; `None` where the driver does not tell, or where it is not certain which one CUDA
 /// means.
 pub(super) fn gpu(index: u32) -> Option<Gpu> {
-    let nvml = Nvml::init().ok()?;
+    let nvml = NVML.get_or_init(|| Nvml::init().ok()).as_ref()?;
     let count = nvml.device_count().ok()?;
     let visible = env::var("CUDA_VISIBLE_DEVICES").ok();
     let device = match which(visible.as_deref(), index)? {
