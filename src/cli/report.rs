@@ -100,7 +100,7 @@ pub struct Report {
     pub device: String,
     /// Version of ONNX Runtime.
     pub onnxruntime: String,
-    /// Time for this picture: preparing it, and all runs.
+    /// Time that all runs for this picture took.
     pub seconds: f64,
     /// What is settled about the network, and where that came from.
     pub settings: Listing,

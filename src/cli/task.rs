@@ -83,7 +83,6 @@ impl Task {
         };
         let numbered: Vec<(usize, &Origin)> = self.pictures.iter().enumerate().collect();
         for chunk in numbered.chunks(batch) {
-            let start = Instant::now();
             let mut ready = Vec::with_capacity(chunk.len());
             for (index, origin) in chunk {
                 bar.step(*index, &names[*index], 0, 1);
@@ -93,6 +92,7 @@ impl Task {
                 }
             }
             // What fails here fails for every picture: the network, the method or the device.
+            let start = Instant::now();
             let attributions = self.attribute(network, &ready, context, &bar)?;
             let seconds = start.elapsed().as_secs_f64() / chunk.len() as f64;
             for (ready, attribution) in ready.into_iter().zip(attributions) {
