@@ -53,8 +53,11 @@ def differentiate(network, picture, maps, target=None):
     network.zero_grad()
     cams = {}
     for name, gradient in watch.gradients.items():
-        weights = gradient.mean((2, 3), keepdim=True)
-        cams[name] = (weights * watch.found[name]).sum(1).clamp_min(0)[0].numpy()
+        parts = gradient.mean((2, 3), keepdim=True) * watch.found[name]
+        cam = parts.sum(1).clamp_min(0)[0]
+        # Before a LayerNorm that is averaged, the parts cancel out: what is left is rounding.
+        if cam.norm() > 1e-6 * parts.abs().sum(1).norm():
+            cams[name] = cam.numpy()
     return logits.detach().numpy(), target, x.grad[0].numpy(), cams
 
 

@@ -106,6 +106,8 @@ def compare(binary, export, pictures, reference, check=False):
             np.save(folder / "picture.npy", np.ascontiguousarray(picture))
             looked_at = [layer for layer in layers if not result or layer["name"] in result["cams"]]
             known = reference(fed, feature_maps(path, looked_at, fed) if looked_at else {})
+            if not np.isfinite(known.gradient).all() or not known.gradient.any():
+                raise ValueError("the framework's own gradient is zero or no number: the network says nothing")
 
             def explain(method, *more):
                 report = lensor(binary, folder, "explain", "picture.npy", "--model", "network.onnx", "--method", method,

@@ -23,6 +23,10 @@ WAYS = {
 }
 
 
+# The fused attention of a transformer's inference is an operator that the old exporter does not know.
+torch.backends.mha.set_fastpath_enabled(False)
+
+
 def export(network, picture, way: str, path: Path) -> None:
     """Writes the network: the old exporter at opset 17 with any batch size, the new one at its own with a batch of one."""
     dynamo, constants, norms = WAYS[way]

@@ -94,7 +94,10 @@ def shake(network: nn.Module, name: str, seed: int = 1) -> nn.Module:
 
     with torch.no_grad():
         for parameter in network.parameters():
-            if parameter.dim() <= 1 or parameter.numel() == max(parameter.shape):
+            if not parameter.any() and parameter.dim() > 1:
+                # A head that begins at nothing would make every gradient nothing.
+                parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
+            elif parameter.dim() <= 1 or parameter.numel() == max(parameter.shape):
                 if (parameter - 1).abs().max() < 1e-6:
                     parameter.copy_(uniform(parameter, 0.5, 1.5))
                 elif parameter.abs().max() < 1e-3:

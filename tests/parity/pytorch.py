@@ -44,7 +44,8 @@ def one(binary, name):
         result = compare(made, way, len(SEEDS), check=way in CHECKED)
         if common.needs_proof(result):
             with autograd.smooth():
-                result["smooth"] = common.numbers(compare(networks.make(name), way, 1))
+                smooth = compare(networks.make(name), way, 1)
+                result |= {"smooth": common.numbers(smooth), "smooth_own": common.own(smooth)}
         return result
 
     return run
