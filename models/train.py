@@ -4,6 +4,7 @@ The network has ResNet-18's layout and torchvision's layer names, with 16 channe
 The last stage keeps stride 1, so that its maps are 8x8 for a 128x128 picture (the original's are 7x7 for 224x224).
 
     python train.py --data DIR --heldout DIR --out scenes.onnx
+    python train.py --data DIR --heldout DIR --out scenes-robust.onnx --robust 2 --epochs 40
 
 Both folders come from `scenes dataset`: images.npy, labels.npy, masks.npy and labels.txt.
 """
@@ -98,8 +99,24 @@ def augment(pixels: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     return normalise(mixed, contrast * light, (1 - contrast) * light * middle)
 
 
+def worst_nearby(model: nn.Module, pixels: torch.Tensor, targets: torch.Tensor, radius: float, steps: int = 3):
+    """The network input within an L2 distance of `radius` (pixels count 0..1) that the model likes least, by projected
+    gradient ascent of its loss (Madry et al. 2018)."""
+    std = torch.tensor(STD, device=pixels.device).view(1, 3, 1, 1)
+    norm = lambda values: values.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
+    moved = torch.zeros_like(pixels)
+    for _ in range(steps):
+        moved.requires_grad_(True)
+        loss = F.cross_entropy(model(pixels + moved / std).float(), targets)
+        (gradient,) = torch.autograd.grad(loss, moved)
+        moved = moved.detach() + gradient * (1.5 * radius / steps / norm(gradient))
+        moved = moved * (radius / norm(moved)).clamp_max(1.0)
+    return pixels + moved / std
+
+
 def train(model: nn.Module, data: Scenes, args: argparse.Namespace) -> None:
-    """Stochastic gradient descent with Nesterov momentum, one warm-up epoch, then a cosine."""
+    """Stochastic gradient descent with Nesterov momentum, one warm-up epoch, then a cosine; on the worst pictures nearby
+    where the network is to be robust."""
     rng = np.random.default_rng(args.seed)
     decay, plain = [], []
     for parameter in model.parameters():
@@ -117,10 +134,13 @@ def train(model: nn.Module, data: Scenes, args: argparse.Namespace) -> None:
         start, losses = time.time(), []
         for step in range(steps):
             index = order[step * args.batch : (step + 1) * args.batch]
-            pixels = augment(data.images[np.sort(index)], rng)
-            with torch.autocast("cpu", torch.bfloat16):
+            pixels = augment(data.images[np.sort(index)], rng).to(args.device)
+            targets = data.targets(index).to(args.device)
+            with torch.autocast(args.device, torch.bfloat16):
+                if args.robust:
+                    pixels = worst_nearby(model, pixels, targets, args.robust)
                 logits = model(pixels)
-            loss = F.cross_entropy(logits.float(), data.targets(index), label_smoothing=args.smoothing)
+            loss = F.cross_entropy(logits.float(), targets, label_smoothing=args.smoothing)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -194,8 +214,9 @@ def export(model: nn.Module, data: Scenes, out: Path) -> None:
 
 def write_card(out: Path, labels: list[str], provenance: dict) -> None:
     """Writes the model card beside the ONNX file."""
+    robustly = " adversarially" if "robust_l2" in provenance else ""
     text = f'''name = "{out.stem}"
-description = "ResNet-18 layout, width {WIDTH}, trained on the project's own rendered scenes"
+description = "ResNet-18 layout, width {WIDTH}, trained{robustly} on the project's own rendered scenes"
 
 [input]
 height = {SIZE}
@@ -227,6 +248,8 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--weight-decay", type=float, default=1e-3)
     parser.add_argument("--smoothing", type=float, default=0.05)
+    parser.add_argument("--robust", type=float, default=0.0, help="L2 radius of adversarial training, pixels being 0..1")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -234,8 +257,9 @@ def main() -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     data, heldout = Scenes(args.data), Scenes(args.heldout)
-    model = NarrowResNet18(len(data.labels)).to(memory_format=torch.channels_last)
+    model = NarrowResNet18(len(data.labels)).to(args.device, memory_format=torch.channels_last)
     train(model, data, args)
+    model.cpu()
     top1, ratio, confusion = evaluate(model, heldout)
     print(f"held out: top-1 {top1:.4f}, Grad-CAM energy ratio {ratio:.2f}")
     for label, row in zip(heldout.labels, confusion):
@@ -247,6 +271,7 @@ def main() -> None:
         "training_pictures": len(data),
         "epochs": args.epochs,
         "seed": args.seed,
+        **({"robust_l2": args.robust} if args.robust else {}),
         "heldout_top1": round(float(top1), 4),
         "heldout_pictures": len(heldout),
         "gradcam_energy_ratio": round(ratio, 2),
