@@ -177,9 +177,7 @@ impl Context {
         let opened = source.open()?;
         let mut progress = Progress::new();
         let engine = self.engine(&mut |text, done| progress.report(text, done))?;
-        let mut network = Network::load(opened, engine, &overrides)?;
-        network.remember_in(paths::cache());
-        Ok(network)
+        Ok(Network::load_remembering(opened, engine, &overrides, paths::cache())?)
     }
 }
 

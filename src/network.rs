@@ -97,7 +97,8 @@ pub struct Network {
     preprocess: Preprocess,
     layers: Vec<Layer>,
     head: Head,
-    forward: Box<dyn Session>,
+    /// Gives logits and feature maps, once a question needs them.
+    forward: Option<Box<dyn Session>>,
     gradients: GradientSessions,
     halves: Halves,
     pullbacks: PullbackSessions,
@@ -215,17 +216,16 @@ impl Network {
         if none { Err(NetworkError::NoProbability) } else { Ok(()) }
     }
 
-    /// Keeps what a first look at the model shows in this folder, so that a second start is quicker.
-    pub fn remember_in(&mut self, folder: Option<PathBuf>) {
-        self.memory = folder;
-    }
-
     /// Runs a batch `[batch, C, H, W]` of prepared pictures and keeps the feature maps of some layers.
     pub fn forward(&mut self, x: &Array4<f32>, layers: &[usize], cancel: &Cancel) -> Result<Forward, NetworkError> {
         self.check(x)?;
         let mut wanted = vec![self.logits.as_str()];
         wanted.extend(tensors(&self.layers, layers)?);
-        let (session, input) = (&mut self.forward, &self.input.name);
+        let session = match &mut self.forward {
+            Some(session) => session,
+            none => none.insert(open::load(&self.model, &self.logits, &self.layers, &*self.engine)?),
+        };
+        let input = &self.input.name;
         let run = |part: &Value, _: &[usize]| session.run(&[(input, part)], &wanted, cancel);
         let mut values = batch::run(&mut self.part, x, run)?.into_iter();
         let logits = batch::rows(values.next(), self.classes)?;
@@ -283,17 +283,15 @@ impl Network {
         if self.observations.is_none() {
             let [channels, height, width] = self.preprocess.shape();
             let shape = [self.part.unwrap_or(1), channels, height, width];
-            let memory = self.memory.as_deref();
-            let file = memory.and_then(|folder| memo::file(folder, &self.model, &shape, self.engine.version()));
-            let known = file.as_deref().and_then(memo::read);
-            let fresh = known.is_none();
-            let observations = match known {
+            let (memory, runtime) = (self.memory.as_deref(), self.engine.version());
+            let observations = match memo::recall(memory, &self.model, &shape, runtime) {
                 Some(known) => known,
-                None => observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?,
+                None => {
+                    let observations = observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?;
+                    memo::keep(memory, &self.model, &shape, runtime, &observations);
+                    observations
+                }
             };
-            if let Some(file) = file.filter(|_| fresh) {
-                memo::write(&file, &observations);
-            }
             self.observations = Some(observations);
         }
         Ok(())

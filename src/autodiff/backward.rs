@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use ndarray::{ArrayD, IxDyn};
 
 use super::phases::{Part, Phases};
+use super::rules::Kernel;
 use super::{AutodiffError, Observations, Observed, Policy, phases, rules, sums};
 use crate::engine::{ElementType, Value};
 use crate::onnx::build::{Attr, GraphBuilder};
@@ -303,6 +304,17 @@ impl<'a> Backward<'a> {
             _ if self.model.graph().is_constant(tensor) => Ok(self.model.graph().weights(tensor)?),
             _ => Err(no_rule(node, format!("its input `{tensor}` is computed while the model runs, not a constant"))),
         }
+    }
+
+    /// Elements of the constant kernel of a convolution.
+    pub fn kernel(&self, node: &Node, tensor: &str) -> Result<Kernel, AutodiffError> {
+        if self.observations.get(tensor).is_none_or(|observed| observed.value.is_none())
+            && self.model.graph().is_constant(tensor)
+        {
+            let (shape, elements) = self.model.graph().weight_bytes(tensor)?;
+            return Ok(Kernel { shape, elements });
+        }
+        Ok(Kernel::from(self.weights(node, tensor)?.view()))
     }
 
     /// Elements of a constant list of integers.

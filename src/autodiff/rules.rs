@@ -28,6 +28,7 @@ mod tiling;
 mod window;
 
 pub(super) use shape::crop;
+pub(super) use window::Kernel;
 
 /// Sends the gradient of a node's first output on to its inputs.
 type Rule = fn(&mut Backward, &Node, &str) -> Result<(), AutodiffError>;

@@ -83,8 +83,7 @@ impl Explainer {
         };
         let engine = engine::open(search, device, *threads, &mut progress).map_err(failed)?;
         progress("reading the network", None);
-        let mut network = Network::open(source, engine, overrides)?;
-        network.remember_in(paths::cache());
+        let network = Network::load_remembering(source.open().map_err(failed)?, engine, overrides, paths::cache())?;
         let facts = facts(&network);
         self.network = Some(network);
         Ok(Outcome::Opened(Arc::new(facts)))

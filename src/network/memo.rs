@@ -47,8 +47,20 @@ enum Kind {
     Bool,
 }
 
-/// The file for a model that is run on `shape` by this version of the runtime; `None` for one whose constants lie elsewhere.
-pub(super) fn file(folder: &Path, model: &Model, shape: &[usize], runtime: &str) -> Option<PathBuf> {
+/// What is known in this folder of a model that is run on `shape` by this version of the runtime.
+pub(super) fn recall(folder: Option<&Path>, model: &Model, shape: &[usize], runtime: &str) -> Option<Observations> {
+    read(&file(folder?, model, shape, runtime)?)
+}
+
+/// Keeps what was seen in this folder, where there is one.
+pub(super) fn keep(folder: Option<&Path>, model: &Model, shape: &[usize], runtime: &str, observations: &Observations) {
+    if let Some(file) = folder.and_then(|folder| file(folder, model, shape, runtime)) {
+        write(&file, observations);
+    }
+}
+
+/// The file for a model; `None` for one whose constants lie elsewhere.
+fn file(folder: &Path, model: &Model, shape: &[usize], runtime: &str) -> Option<PathBuf> {
     if !model.is_whole() {
         return None;
     }
@@ -72,13 +84,13 @@ fn computes_weights(model: &Model) -> bool {
 }
 
 /// What is kept there.
-pub(super) fn read(file: &Path) -> Option<Observations> {
+fn read(file: &Path) -> Option<Observations> {
     let entries: BTreeMap<String, Entry> = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
     entries.into_iter().map(|(name, entry)| Some((name, entry.observed()?))).collect()
 }
 
 /// Keeps it there. That it cannot be kept is no failure.
-pub(super) fn write(file: &Path, observations: &Observations) {
+fn write(file: &Path, observations: &Observations) {
     let count = |observed: &Observed| observed.value.as_ref().map_or(0, |value| value.shape().iter().product());
     if observations.values().map(count).sum::<usize>() > MOST_ELEMENTS {
         return;

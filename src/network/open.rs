@@ -3,16 +3,17 @@
 //! Must not know what is asked of it then.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ndarray::Array4;
 
-use super::branches;
 use super::halves::Halves;
 use super::pullback::PullbackSessions;
 use super::sessions::GradientSessions;
 use super::values::ValueSessions;
-use super::{Network, NetworkError};
+use super::{Network, NetworkError, branches, memo};
+use crate::autodiff::Observations;
 use crate::engine::{Effort, Engine, EngineError, Session, Value};
 use crate::model::head;
 use crate::model::input::{ImageInput, Layout};
@@ -41,13 +42,25 @@ impl Network {
 
     /// As [`Network::open`], for a network that was read already.
     pub fn load(opened: Opened, engine: Arc<dyn Engine>, overrides: &Overrides) -> Result<Self, NetworkError> {
+        Self::load_remembering(opened, engine, overrides, None)
+    }
+
+    /// As [`Network::load`], with a folder where it is kept what a look at a network shows: one that is known there is not
+    /// loaded and run for that again.
+    pub fn load_remembering(
+        opened: Opened,
+        engine: Arc<dyn Engine>,
+        overrides: &Overrides,
+        memory: Option<PathBuf>,
+    ) -> Result<Self, NetworkError> {
         let declared = ImageInput::find(opened.model.graph()).map_err(SettingsError::from)?;
         let sources = Sources::gather(&opened, &declared, overrides)?;
         let (output, of_output) = output(&opened.model, &sources)?;
         let wide = surgery::in_float32(&opened.model)?;
         let model = wide.as_ref().unwrap_or(&opened.model);
-        let Look { mut model, input, mut logits, last, layers, mut forward, shapes, part } =
-            look(model, &declared, &sources, &output, &*engine)?;
+        let looking = Looking { declared: &declared, sources: &sources, output: &output, memory: memory.as_deref() };
+        let Look { mut model, input, mut logits, last, layers, mut forward, shapes, mut observations, part } =
+            looking.look(model, &*engine)?;
 
         let shape = |tensor: &str| shapes.get(tensor).cloned();
         let given = shape(&logits).unwrap_or_default();
@@ -73,7 +86,7 @@ impl Network {
         notes.extend(several);
         if scores.is_yes_or_no(settled.activation) {
             (model, logits) = surgery::both_classes(&model, &logits)?;
-            forward = load(&model, &logits, &layers, &*engine)?;
+            (forward, observations) = (None, None);
             head = head.for_both_classes();
         }
         Ok(Self {
@@ -95,8 +108,8 @@ impl Network {
             halves: Halves::default(),
             pullbacks: PullbackSessions::default(),
             values: ValueSessions::default(),
-            observations: None,
-            memory: None,
+            observations,
+            memory,
             part,
         })
     }
@@ -141,72 +154,87 @@ struct Look {
     /// The operator after the logits.
     last: Option<Last>,
     layers: Vec<Layer>,
-    forward: Box<dyn Session>,
+    /// Made for the run; `None` where all was known.
+    forward: Option<Box<dyn Session>>,
+    /// What is known of all tensors from an earlier start.
+    observations: Option<Observations>,
     /// Shapes of logits and feature maps for a batch of one.
     shapes: HashMap<String, Vec<usize>>,
     /// How many pictures a run takes where it cannot take any number.
     part: Option<usize>,
 }
 
-/// Runs a model once with its batch axis free, or as large as it insists on.
-fn look(
-    model: &Model,
-    declared: &ImageInput,
-    sources: &Sources,
-    output: &str,
-    engine: &dyn Engine,
-) -> Result<Look, NetworkError> {
-    let freed = surgery::free_batch(model)?;
-    let once = |model: &Model, part| look_once(model, declared, part, sources, output, engine);
-    match (freed, declared.batch) {
-        (Some(freed), Some(batch)) => once(&freed, None).or_else(|error| match error {
-            NetworkError::Endless { .. } | NetworkError::TooMuchMemory { .. } => Err(error),
-            _ => once(model, Some(batch)),
-        }),
-        _ => once(model, None),
-    }
+/// What a look needs to know.
+struct Looking<'a> {
+    declared: &'a ImageInput,
+    sources: &'a Sources,
+    output: &'a str,
+    memory: Option<&'a Path>,
 }
 
-fn look_once(
-    model: &Model,
-    declared: &ImageInput,
-    part: Option<usize>,
-    sources: &Sources,
-    output: &str,
-    engine: &dyn Engine,
-) -> Result<Look, NetworkError> {
-    let channels_last = declared.layout == Layout::ChannelsLast;
-    let (model, input) = surgery::float_picture(model, &declared.name, channels_last)?;
-    let ([height, width], of_size) = sources.size();
-    let batch = part.unwrap_or(1);
-    let pictures = [batch, sources.channels().0.count(), height, width];
-    if pictures.iter().try_fold(1usize, |all, size| all.checked_mul(*size)).is_none_or(|all| all > MOST_NUMBERS) {
-        return Err(NetworkError::TooLarge { shape: pictures });
+impl Looking<'_> {
+    /// Runs a model once with its batch axis free, or as large as it insists on.
+    fn look(&self, model: &Model, engine: &dyn Engine) -> Result<Look, NetworkError> {
+        let freed = surgery::free_batch(model)?;
+        match (freed, self.declared.batch) {
+            (Some(freed), Some(batch)) => self.look_once(&freed, None, engine).or_else(|error| match error {
+                NetworkError::Endless { .. } | NetworkError::TooMuchMemory { .. } => Err(error),
+                _ => self.look_once(model, Some(batch), engine),
+            }),
+            _ => self.look_once(model, None, engine),
+        }
     }
-    let model = branches::taken(model, engine, &input, &pictures);
-    let LogitsTensor { name: logits, stepped_back_over: last } = surgery::logits(&model, output);
-    let pooled = head::pooled(model.graph(), &logits);
-    let layers = layers::find(model.graph(), &input, &logits, pooled);
-    let mut forward = load(&model, &logits, &layers, engine)?;
-    let exposed = exposed(&logits, &layers);
-    let zeros = Value::from(Array4::<f32>::zeros(pictures));
-    let patience = Patience::begin(model.graph(), pictures.iter().product());
-    let values = forward.run(&[(&input, &zeros)], &exposed, &patience.cancel).map_err(|error| match error {
-        EngineError::Cancelled => patience.reason(),
-        EngineError::Run { reason } if of_size == Origin::Default => NetworkError::Size { height, width, reason },
-        error => error.into(),
-    })?;
-    let shape = |value: &Value| {
-        let mut shape = value.shape().to_vec();
-        shape.iter_mut().take(1).filter(|size| **size == batch).for_each(|size| *size = 1);
-        shape
-    };
-    let shapes = exposed.iter().map(|name| (*name).to_owned()).zip(values.iter().map(shape)).collect();
-    Ok(Look { model, input, logits, last, layers, forward, shapes, part })
+
+    fn look_once(&self, model: &Model, part: Option<usize>, engine: &dyn Engine) -> Result<Look, NetworkError> {
+        let channels_last = self.declared.layout == Layout::ChannelsLast;
+        let (model, input) = surgery::float_picture(model, &self.declared.name, channels_last)?;
+        let ([height, width], of_size) = self.sources.size();
+        let batch = part.unwrap_or(1);
+        let pictures = [batch, self.sources.channels().0.count(), height, width];
+        if pictures.iter().try_fold(1usize, |all, size| all.checked_mul(*size)).is_none_or(|all| all > MOST_NUMBERS) {
+            return Err(NetworkError::TooLarge { shape: pictures });
+        }
+        let model = branches::taken(model, engine, &input, &pictures);
+        let LogitsTensor { name: logits, stepped_back_over: last } = surgery::logits(&model, self.output);
+        let pooled = head::pooled(model.graph(), &logits);
+        let layers = layers::find(model.graph(), &input, &logits, pooled);
+        let exposed = exposed(&logits, &layers);
+        let for_one = |shape: &[usize]| {
+            let mut shape = shape.to_vec();
+            shape.iter_mut().take(1).filter(|size| **size == batch).for_each(|size| *size = 1);
+            shape
+        };
+        let known = memo::recall(self.memory, &model, &pictures, engine.version());
+        let known = known.filter(|known| exposed.iter().all(|tensor| known.contains_key(*tensor)));
+        let (forward, shapes) = match &known {
+            Some(known) => (None, exposed.iter().map(|tensor| for_one(&known[*tensor].shape)).collect::<Vec<_>>()),
+            None => {
+                let mut forward = load(&model, &logits, &layers, engine)?;
+                let zeros = Value::from(Array4::<f32>::zeros(pictures));
+                let patience = Patience::begin(model.graph(), pictures.iter().product());
+                let values =
+                    forward.run(&[(&input, &zeros)], &exposed, &patience.cancel).map_err(|error| match error {
+                        EngineError::Cancelled => patience.reason(),
+                        EngineError::Run { reason } if of_size == Origin::Default => {
+                            NetworkError::Size { height, width, reason }
+                        }
+                        error => error.into(),
+                    })?;
+                (Some(forward), values.iter().map(|value| for_one(value.shape())).collect())
+            }
+        };
+        let shapes = exposed.iter().map(|name| (*name).to_owned()).zip(shapes).collect();
+        Ok(Look { model, input, logits, last, layers, forward, observations: known, shapes, part })
+    }
 }
 
 /// A session that gives the logits and all feature maps.
-fn load(model: &Model, logits: &str, layers: &[Layer], engine: &dyn Engine) -> Result<Box<dyn Session>, NetworkError> {
+pub(super) fn load(
+    model: &Model,
+    logits: &str,
+    layers: &[Layer],
+    engine: &dyn Engine,
+) -> Result<Box<dyn Session>, NetworkError> {
     let exposed = exposed(logits, layers);
     Ok(engine.load(&tap::expose(model, &exposed), model.beside(), Effort::Light)?)
 }

@@ -17,6 +17,26 @@ fn open(model: Vec<u8>) -> Result<Network, NetworkError> {
     Network::load(Opened { name: "tiny".to_owned(), model, card: None }, engine(), &Overrides::default())
 }
 
+#[test]
+fn a_second_start_neither_loads_nor_runs_what_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |model: Vec<u8>| {
+        let model = Model::from_bytes(model, None).unwrap();
+        let (opened, memory) = (Opened { name: "tiny".to_owned(), model, card: None }, Some(folder.path().to_owned()));
+        Network::load_remembering(opened, engine(), &Overrides::default(), memory).unwrap()
+    };
+    let mut first = start(tiny_a());
+    assert!(first.forward.is_some() && first.observations.is_none());
+    first.observe().unwrap();
+    let mut second = start(tiny_a());
+    assert!(second.forward.is_none() && second.observations.is_some());
+    assert_eq!((first.layers(), first.classes()), (second.layers(), second.classes()));
+    let (x, cancel) = (pictures(2), Cancel::new());
+    let [a, b] = [&mut first, &mut second].map(|network| network.forward(&x, &[1], &cancel).unwrap());
+    assert_eq!((a.logits, &a.activations), (b.logits, &b.activations));
+    assert!(start(tiny_b()).forward.is_some(), "another network is looked at");
+}
+
 fn pictures(count: usize) -> Array4<f32> {
     sine((count, 3, 16, 16), [1.0, 0.37, 0.2])
 }

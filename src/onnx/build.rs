@@ -99,11 +99,25 @@ impl GraphBuilder {
 
     /// Adds a constant of 32-bit floats under this name.
     pub fn named_floats<D: Dimension>(&mut self, name: &str, values: ArrayView<f32, D>) {
-        let (values, shape) = (values.as_standard_layout(), values.shape());
-        let length = values.len() * size_of::<f32>();
+        let write = |elements: &mut [[u8; 4]]| {
+            elements.iter_mut().zip(&values.as_standard_layout()).for_each(|(to, value)| *to = value.to_le_bytes());
+        };
+        self.named_written(name, values.shape(), write);
+    }
+
+    /// Adds a constant of 32-bit floats in this shape that `write` writes over zeros, each in little-endian order, and returns
+    /// its name.
+    pub fn written(&mut self, shape: &[usize], write: impl FnOnce(&mut [[u8; 4]])) -> String {
+        let name = self.fresh("");
+        self.named_written(&name, shape, write);
+        name
+    }
+
+    fn named_written(&mut self, name: &str, shape: &[usize], write: impl FnOnce(&mut [[u8; 4]])) {
+        let length = shape.iter().product::<usize>() * size_of::<f32>();
         let mut bytes: Arc<[u8]> = repeat_n(0, length).collect();
-        if let (Some(bytes), Some(values)) = (Arc::get_mut(&mut bytes), values.as_slice()) {
-            bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, value)| *to = value.to_le_bytes());
+        if let Some(bytes) = Arc::get_mut(&mut bytes) {
+            write(bytes.as_chunks_mut().0);
         }
         let tensor = constant(name, shape, DataType::Float);
         self.graph.initializer.push(match self.first.filter(|_| beside::worth(length)) {

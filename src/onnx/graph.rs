@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use ndarray::ArrayD;
 
 use super::proto::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto, ValueInfoProto};
@@ -268,6 +269,11 @@ impl Graph {
     /// Elements of a stored constant as 32-bit floats, those that lie beside the model read from there.
     pub fn weights(&self, name: &str) -> Result<ArrayD<f32>, OnnxError> {
         tensor::floats(self.constant_or_error(name)?, &self.beside)
+    }
+
+    /// Shape and bytes of a stored constant as 32-bit floats in little-endian order.
+    pub fn weight_bytes(&self, name: &str) -> Result<(Vec<usize>, Bytes), OnnxError> {
+        tensor::float_bytes(self.constant_or_error(name)?, &self.beside)
     }
 
     /// Elements of a stored integer constant, flattened.

@@ -44,6 +44,16 @@ pub(super) fn floats(tensor: &TensorProto, beside: &Beside) -> Result<ArrayD<f32
         .map_err(|_| error(tensor, format!("its elements do not fill its shape {shape:?}")))
 }
 
+/// As [`floats`], their bytes in little-endian order: those of the file where it has them so, which are not copied.
+pub(super) fn float_bytes(tensor: &TensorProto, beside: &Beside) -> Result<(Vec<usize>, Bytes), OnnxError> {
+    if tensor.data_type() == DataType::Float && tensor.float_data.is_empty() {
+        let (shape, count) = shape(tensor)?;
+        return Ok((shape, raw(tensor, count, 4, beside)?));
+    }
+    let values = floats(tensor, beside)?;
+    Ok((values.shape().to_vec(), values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+}
+
 /// Decodes a tensor of 32- or 64-bit integers, flattened.
 pub(super) fn integers(tensor: &TensorProto, beside: &Beside) -> Result<Vec<i64>, OnnxError> {
     let (_, count) = shape(tensor)?;

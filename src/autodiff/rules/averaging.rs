@@ -5,7 +5,7 @@ use ndarray::{Array4, ArrayD, aview1};
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
 use super::super::formula::Formula;
-use super::window::{self, Axis};
+use super::window::{self, Axis, Kernel};
 use crate::onnx::Node;
 use crate::onnx::build::Attr;
 
@@ -98,8 +98,8 @@ fn from_windows(
         return Ok(backward.emit("Resize", &[&share, "", &scales], &repeat));
     }
     if let [h, w] = axes {
-        let kernel = Array4::from_elem((channels, 1, h.kernel, w.kernel), weight);
-        return Ok(window::input_gradient(backward, gradient, kernel.view(), channels, [*h, *w]).join(backward));
+        let kernel = Kernel::from(Array4::from_elem((channels, 1, h.kernel, w.kernel), weight).view());
+        return Ok(window::input_gradient(backward, gradient, &kernel, channels, [*h, *w]).join(backward));
     }
     let shape: Vec<usize> = [channels, 1].into_iter().chain(axes.iter().map(|axis| axis.kernel)).collect();
     let kernel = backward.builder.floats(ArrayD::from_elem(shape, weight).view());

@@ -1,7 +1,5 @@
 //! Convolution: the gradient is convolved with the kernel transposed and flipped.
 
-use ndarray::Ix4;
-
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
 use super::window;
@@ -19,22 +17,20 @@ fn operands<'n>(backward: &Backward, node: &'n Node) -> Result<(&'n str, &'n str
 /// y = x ∗ kernel + bias, with groups, strides, dilations and any padding.
 pub(super) fn conv(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let (x, name) = operands(backward, node)?;
-    let kernel = backward.weights(node, name)?;
+    let kernel = backward.kernel(node, name)?;
     let group = usize::try_from(node.attr_int("group").unwrap_or(1)).unwrap_or(0);
-    if kernel.ndim() != 4 {
-        let axes = window::axes(backward, node, x, kernel.shape().get(2..).unwrap_or_default())?;
+    let &[outputs, per_group, kh, kw] = kernel.shape.as_slice() else {
+        let axes = window::axes(backward, node, x, kernel.shape.get(2..).unwrap_or_default())?;
         let passed = window::transposed(backward, gradient, name, group, &axes);
         backward.send(x, passed);
         return Ok(());
-    }
-    let kernel = kernel.into_dimensionality::<Ix4>().map_err(|error| no_rule(node, error.to_string()))?;
-    let (outputs, per_group, kh, kw) = kernel.dim();
+    };
     let channels = backward.observed(x)?.shape.get(1).copied().unwrap_or(0);
     if group == 0 || outputs % group != 0 || per_group * group != channels || kh * kw == 0 {
         return Err(no_rule(node, "its kernel does not fit its input"));
     }
     let axes = window::of(backward, node, x, [kh, kw])?;
-    let passed = window::input_gradient(backward, gradient, kernel.view(), group, axes);
+    let passed = window::input_gradient(backward, gradient, &kernel, group, axes);
     backward.send_phases(x, passed);
     Ok(())
 }

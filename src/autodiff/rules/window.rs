@@ -8,7 +8,8 @@
 
 use std::ops::Range;
 
-use ndarray::{Array4, ArrayView4};
+use bytes::Bytes;
+use ndarray::{ArrayView, Dimension};
 
 use super::super::AutodiffError;
 use super::super::backward::{Backward, no_rule};
@@ -85,6 +86,21 @@ pub(super) fn axes(
         Ok(Axis { kernel, stride, dilation, pad, input, output })
     };
     kernel.iter().enumerate().map(axis).collect()
+}
+
+/// The weights of a convolution, as they lie in the file: a network has many, and they are only moved about.
+pub(in super::super) struct Kernel {
+    /// `[outputs, channels / group, height, width]`, or along other axes than two.
+    pub shape: Vec<usize>,
+    /// 32-bit floats in little-endian order.
+    pub elements: Bytes,
+}
+
+impl<D: Dimension> From<ArrayView<'_, f32, D>> for Kernel {
+    fn from(array: ArrayView<'_, f32, D>) -> Self {
+        let elements = array.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { shape: array.shape().to_vec(), elements }
+    }
 }
 
 /// Where a tap of the kernel goes on the way back.
@@ -178,20 +194,20 @@ fn block(axes: &[Axis; 2], channels: usize) -> usize {
 }
 
 /// The gradient `[N, channels, H, W]` of the input of a convolution whose output has the gradient `gradient`. `kernel` is
-/// the convolution's own, `[outputs, channels / group, kh, kw]`.
+/// the convolution's own, of four axes.
 pub(super) fn input_gradient(
     backward: &mut Backward,
     gradient: &str,
-    kernel: ArrayView4<f32>,
+    kernel: &Kernel,
     group: usize,
     axes: [Axis; 2],
 ) -> Phases {
-    let channels = kernel.dim().1 * group;
+    let channels = kernel.shape.get(1).copied().unwrap_or(0) * group;
     let size = axes.map(|axis| axis.input);
     let mut go_back = |h: &Back, w: &Back, block: usize| {
         let inside = cut(backward, gradient, &axes, &h.pads, &w.pads);
         let pads = [h.pads[0], w.pads[0], h.pads[1], w.pads[1]].map(|pad| pad.max(0));
-        let flipped = backward.builder.floats(flip(kernel, group, h, w).view());
+        let flipped = flip(backward, kernel, group, h, w);
         let attributes = [
             ("group", Attr::Int(group as i64)),
             ("pads", Attr::Ints(&pads)),
@@ -239,36 +255,60 @@ pub(super) fn transposed(backward: &mut Backward, gradient: &str, kernel: &str, 
 }
 
 /// The kernel of the way back, `[phases · channels, outputs / group, h, w]`; several phases only without groups.
-fn flip(kernel: ArrayView4<f32>, group: usize, h: &Back, w: &Back) -> Array4<f32> {
+fn flip(backward: &mut Backward, kernel: &Kernel, group: usize, h: &Back, w: &Back) -> String {
     /// Rows and columns of the matrix of outputs and channels that are turned at a time, so that they stay in the cache.
     const TILE: usize = 16;
-    let (outputs, per_group, rows, columns) = kernel.dim();
-    let (channels, outputs_per_group) = (per_group * group, outputs / group);
-    let mut flipped = Array4::<f32>::zeros((h.phases * w.phases * channels, outputs_per_group, h.kernel, w.kernel));
+    let mut sizes = kernel.shape.iter().copied();
+    let [outputs, per_group, rows, columns] = [(); 4].map(|()| sizes.next().unwrap_or(1));
+    let outputs_per_group = outputs / group;
     let (taps, area) = (rows * columns, h.kernel * w.kernel);
-    let kernel = kernel.as_standard_layout();
-    let (Some(from), Some(to)) = (kernel.as_slice(), flipped.as_slice_mut()) else { return flipped };
-    let pairs = h.taps.iter().flat_map(|row| w.taps.iter().map(move |column| (row, column)));
-    let moves: Vec<(usize, usize)> = pairs
-        .map(|(row, column)| {
-            let phase = row.phase * w.phases + column.phase;
-            let to = phase * channels * outputs_per_group * area + row.to * w.kernel + column.to;
-            (row.from * columns + column.from, to)
-        })
-        .collect();
-    for first_output in (0..outputs).step_by(TILE) {
-        for first_channel in (0..per_group).step_by(TILE) {
-            for output in first_output..outputs.min(first_output + TILE) {
-                let (of_group, in_group) = (output / outputs_per_group, output % outputs_per_group);
-                for channel in first_channel..per_group.min(first_channel + TILE) {
-                    let from = &from[(output * per_group + channel) * taps..][..taps];
-                    let place = ((of_group * per_group + channel) * outputs_per_group + in_group) * area;
-                    moves.iter().for_each(|(tap, offset)| to[place + offset] = from[*tap]);
+    let from = kernel.elements.as_chunks::<4>().0;
+    let moves = |phase: usize| -> Vec<(usize, usize)> {
+        let rows = h.taps.iter().filter(|row| row.phase == phase / w.phases);
+        let pairs = rows.flat_map(|row| w.taps.iter().map(move |column| (row, column)));
+        let pairs = pairs.filter(|(_, column)| column.phase == phase % w.phases);
+        pairs.map(|(row, column)| (row.from * columns + column.from, row.to * w.kernel + column.to)).collect()
+    };
+    let moves: Vec<_> = (0..h.phases * w.phases).map(moves).collect();
+    // Some channels of a phase and a group, from the first on.
+    let write = |(phase, group, first): (usize, usize, usize), to: &mut [[u8; 4]]| {
+        for tile in (0..outputs_per_group).step_by(TILE) {
+            for (channel, to) in to.chunks_mut(outputs_per_group * area).enumerate() {
+                for output in tile..outputs_per_group.min(tile + TILE) {
+                    let from =
+                        &from[((group * outputs_per_group + output) * per_group + first + channel) * taps..][..taps];
+                    let to = &mut to[output * area..][..area];
+                    moves[phase].iter().for_each(|(tap, place)| to[*place] = from[*tap]);
                 }
             }
         }
-    }
-    flipped
+    };
+    let shape = [h.phases * w.phases * per_group * group, outputs_per_group, h.kernel, w.kernel];
+    backward.builder.written(&shape, |to| {
+        let of_channel = outputs_per_group * area;
+        let groups = to.chunks_mut((per_group * of_channel).max(1)).enumerate();
+        let parts = groups.flat_map(|(at, to)| {
+            let blocks = to.chunks_mut((TILE * of_channel).max(1)).enumerate();
+            blocks.map(move |(block, to)| ((at / group, at % group, block * TILE), to))
+        });
+        share(parts.collect(), taps * outputs * per_group, |(place, to)| write(place, to));
+    })
+}
+
+/// Does something with each of some parts, in several threads where they have many elements together.
+fn share<T: Send>(parts: Vec<T>, elements: usize, each: impl Fn(T) + Sync) {
+    /// Elements that are moved in about the time that a thread takes to start.
+    const FEW: usize = 1 << 16;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(elements / FEW).max(1);
+    let (size, each) = (parts.len().div_ceil(threads).max(1), &each);
+    let mut parts = parts.into_iter();
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            let some: Vec<T> = parts.by_ref().take(size).collect();
+            scope.spawn(move || some.into_iter().for_each(each));
+        }
+        parts.for_each(each);
+    });
 }
 
 /// Drops the rows and columns that negative padding asks to cut off.
