@@ -17,6 +17,9 @@ pub(super) const PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 /// or its parts come from two places and refuse each other.
 const OPENED_LATER: [&str; 2] = ["libcudnn", "libnvrtc."];
 
+/// How ONNX Runtime begins to say that CUDA counts fewer GPUs.
+const NO_SUCH_GPU: &str = "Invalid device ID";
+
 /// NVIDIA's libraries that lie in the same Python packages as ONNX Runtime's `library`, each after those that it needs: pip
 /// puts cuBLAS, cuDNN and the rest into `site-packages/nvidia/*/lib`, where the system's loader does not look; once they are
 /// loaded, it finds them by name (Python's `onnxruntime.preload_dlls()` does the same). None where CUDA is installed in the
@@ -74,9 +77,12 @@ pub(super) fn has_driver() -> bool {
 /// Why CUDA cannot be used, without where in its source ONNX Runtime says so.
 pub(super) fn in_words(reason: &str) -> String {
     let plain = reason.rsplit_once(" with error: ").map_or(reason, |(_, plain)| plain);
-    match plain.starts_with("libcuda.so") {
-        true => format!("NVIDIA's driver is not installed on this machine ({plain})"),
-        false => plain.to_owned(),
+    match plain.find(NO_SUCH_GPU) {
+        Some(at) => format!("there is no such GPU ({})", &plain[at..]),
+        None if plain.starts_with("libcuda.so") => {
+            format!("NVIDIA's driver is not installed on this machine ({plain})")
+        }
+        None => plain.to_owned(),
     }
 }
 
@@ -152,6 +158,10 @@ mod tests {
         assert_eq!(in_words(&missing("libcudnn.so.9")), "libcudnn.so.9: no such file");
         let driver = in_words(&missing("libcuda.so.1"));
         assert_eq!(driver, "NVIDIA's driver is not installed on this machine (libcuda.so.1: no such file)");
+        let seventh = "a.cc:63 From() [ONNXRuntimeError] : 1 : FAIL : b.h:187 Parse Failed: a.cc:71 operator() Invalid device ID: 7, \
+                       must be between 0 (inclusive) and 1 (exclusive).";
+        let fewer = "there is no such GPU (Invalid device ID: 7, must be between 0 (inclusive) and 1 (exclusive).)";
+        assert_eq!(in_words(seventh), fewer);
         assert_eq!(
             in_words("CUDA failure 100: no CUDA-capable device is detected"),
             "CUDA failure 100: no CUDA-capable device is detected"
