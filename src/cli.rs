@@ -95,7 +95,7 @@ enum Command {
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Network to explain, a .onnx file or a folder with one [default: the bundled one]
+    /// Network to explain, a .onnx file, a folder with one or a bundled one's name [default: the first that is bundled]
     #[arg(long, global = true, value_name = "FILE")]
     pub model: Option<PathBuf>,
 
@@ -131,11 +131,13 @@ impl Global {
         Search { explicit: self.onnxruntime.clone(), offline: self.offline, cuda }
     }
 
-    /// Takes the network out of what was named: a file that ends in `.onnx`, or a folder with one. The other paths are
-    /// given back.
+    /// Takes the network out of what was named: a file that ends in `.onnx`, a folder with one, or the name of a bundled
+    /// one. The other paths are given back.
     fn take_network(&mut self, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
         let is_file = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("onnx"));
-        let is_network = |path: &PathBuf| is_file(path) || path.is_dir() && source::in_folder(path).is_some();
+        let is_bundled = |path: &PathBuf| matches!(Source::named(path.clone()), Source::Bundled(_));
+        let is_folder = |path: &PathBuf| path.is_dir() && source::in_folder(path).is_some();
+        let is_network = |path: &PathBuf| is_file(path) || is_folder(path) || is_bundled(path);
         let (networks, others): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(is_network);
         if networks.len() + usize::from(self.model.is_some()) > 1 {
             return Err(Failure::Usage("name one network, as the first argument or with --model".to_owned()));
@@ -147,7 +149,7 @@ impl Global {
     /// The network and what it runs on.
     fn recipe(&self) -> Recipe {
         Recipe {
-            source: self.model.clone().map_or_else(Source::default, Source::File),
+            source: self.model.clone().map_or_else(Source::default, Source::named),
             overrides: self.network.overrides(),
             search: self.search(),
             device: self.device,

@@ -38,7 +38,7 @@
 //! | [`app`], [`ui`], [`terminal`] | state and the one command table; pure views; the device |
 //! | [`cli`], [`config`] | one file a subcommand; folders, keys, themes |
 //!
-//! Beside `src`: `models` (the bundled network and pictures, and how they are made), `themes`, `tests` (the built program
+//! Beside `src`: `models` (the bundled networks and pictures, and how they are made), `themes`, `tests` (the built program
 //! from outside; `tests/reference` makes the numbers of PyTorch), `benches`.
 //!
 //! ## Invariants

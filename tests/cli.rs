@@ -363,6 +363,21 @@ fn with_nothing_named_the_bundled_network_explains_the_bundled_pictures() {
 }
 
 #[test]
+fn every_bundled_network_goes_by_its_name() {
+    let studio = Studio::new();
+    let listed: Value = json(lensor(&studio, &["models", "--json"]).output().unwrap());
+    let zebra = listed["pictures"][0].as_str().unwrap();
+    for model in listed["models"].as_array().unwrap() {
+        let name = model["name"].as_str().unwrap();
+        for arguments in [vec!["explain", zebra, "--model", name], vec!["explain", name, zebra]] {
+            let arguments = [arguments, vec!["--json", "--device", "cpu"]].concat();
+            let report = json(lensor(&studio, &arguments).output().unwrap());
+            assert_eq!((&report["model"], &report["target"]["label"]), (&model["name"], &Value::from("zebra")));
+        }
+    }
+}
+
+#[test]
 fn completions_and_manual_come_without_a_network() {
     let studio = Studio::new();
     assert!(succeeded(lensor(&studio, &["completions", "bash"]).output().unwrap()).contains("integrated-gradients"));

@@ -29,6 +29,7 @@ use crate::jobs::painter::Painters;
 use crate::jobs::subject::Subject;
 use crate::jobs::worker::Worker;
 use crate::look::Look;
+use crate::model::bundled::Bundled;
 use crate::model::gallery::Origin;
 use crate::model::source::Source;
 use crate::terminal::clipboard;
@@ -158,7 +159,8 @@ fn begin(options: &Options, origins: &[Origin], found: &Capabilities, indexed: O
         model_flags: options.recipe.overrides.flags(),
         folder: indexed.map(|folder| folder.display().to_string()),
         model: match &options.recipe.source {
-            Source::Bundled(_) => None,
+            Source::Bundled(bundled) if *bundled == Bundled::default() => None,
+            Source::Bundled(bundled) => Some(bundled.name().to_owned()),
             Source::File(path) => Some(path.display().to_string()),
         },
         pictures: origins.iter().map(|origin| (origin.name(), origin.argument())).collect(),

@@ -14,6 +14,9 @@ choice! {
         /// Trained on the project's own rendered scenes.
         #[default]
         Scenes = "scenes",
+        /// The same, trained on the worst pictures nearby: its gradients lie on the things, and what its units look for can
+        /// be recognised.
+        Robust = "scenes-robust",
     }
 }
 
@@ -22,6 +25,9 @@ impl Bundled {
     const fn files(self) -> (&'static [u8], &'static str) {
         match self {
             Self::Scenes => (include_bytes!("../../models/scenes.onnx"), include_str!("../../models/scenes.toml")),
+            Self::Robust => {
+                (include_bytes!("../../models/scenes-robust.onnx"), include_str!("../../models/scenes-robust.toml"))
+            }
         }
     }
 

@@ -84,6 +84,12 @@ impl Default for Source {
 }
 
 impl Source {
+    /// The network at a path, or the bundled one of that name where there is nothing at it.
+    pub fn named(path: PathBuf) -> Self {
+        let bundled = path.to_str().filter(|_| !path.exists()).and_then(|name| name.parse().ok());
+        bundled.map_or(Self::File(path), Self::Bundled)
+    }
+
     /// Reads the network and its card.
     pub fn open(&self) -> Result<Opened, SourceError> {
         match self {
