@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::{NpzReader, ReadNpyExt};
@@ -10,24 +10,14 @@ use serde_json::{Value, json};
 
 #[path = "support/colours.rs"]
 mod colours;
+#[path = "support/program.rs"]
+mod program;
 
 use colours::Studio;
+use program::{refused, succeeded};
 
 fn run(studio: &Studio, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
-    command.current_dir(studio.folder()).arg("circuits").args(arguments);
-    command.args(["--model", "colours.onnx", "--device", "cpu"]);
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-fn succeeded(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(output: Output) -> String {
-    assert_eq!(output.status.code(), Some(2));
-    String::from_utf8(output.stderr).unwrap()
+    program::run(studio, &[&["circuits"], arguments].concat())
 }
 
 #[test]

@@ -7,7 +7,7 @@
 )]
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use image::{Rgb, RgbImage};
 use lensor::index::Store;
@@ -21,19 +21,16 @@ use serde_json::{Value, json};
 mod colours;
 #[path = "support/data.rs"]
 mod data;
+#[path = "support/program.rs"]
+mod program;
 
 use colours::Studio;
+use program::succeeded;
 
 fn lensor(studio: &Studio, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
-    command.current_dir(studio.folder()).args(arguments).args(["--model", "colours.onnx", "--device", "cpu"]);
-    command.env("XDG_DATA_HOME", data::home(studio.folder())).env_remove("SLURM_ARRAY_TASK_ID").stdin(Stdio::null());
+    let mut command = program::on_colours(studio, arguments);
+    command.env("XDG_DATA_HOME", data::home(studio.folder())).env_remove("SLURM_ARRAY_TASK_ID");
     command
-}
-
-fn succeeded(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 fn json_of(studio: &Studio, arguments: &[&str]) -> Value {

@@ -2,37 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-
 use ndarray::{Array2, Array3, Array4};
-use ndarray_npy::{NpzReader, ReadNpyExt};
+use ndarray_npy::NpzReader;
 use serde_json::{Value, json};
 
 #[path = "support/colours.rs"]
 mod colours;
+#[path = "support/program.rs"]
+mod program;
 
 use colours::Studio;
-
-fn run(studio: &Studio, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
-    command.current_dir(studio.folder()).args(arguments).args(["--model", "colours.onnx", "--device", "cpu"]);
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-fn succeeded(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(output: Output) -> String {
-    assert_eq!(output.status.code(), Some(2));
-    String::from_utf8(output.stderr).unwrap()
-}
-
-fn read<A: ReadNpyExt>(path: &Path) -> A {
-    A::read_npy(std::fs::File::open(path).unwrap()).unwrap()
-}
+use program::{read, refused, run, succeeded};
 
 #[test]
 fn a_picture_is_shown_as_it_is_prepared() {

@@ -3,24 +3,24 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use image::{AnimationDecoder, RgbImage, codecs::gif::GifDecoder};
 use ndarray::{Array1, Array2, Array3, Array4, Axis};
-use ndarray_npy::{NpzReader, ReadNpyExt, WriteNpyExt};
+use ndarray_npy::{NpzReader, WriteNpyExt};
 use serde_json::Value;
 
 #[path = "support/colours.rs"]
 mod colours;
+#[path = "support/program.rs"]
+mod program;
 
 use colours::Studio;
+use program::{read, refused, succeeded};
 
 fn lensor(studio: &Studio, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lensor"));
-    command.current_dir(studio.folder()).arg("maximize").args(arguments);
-    command.args(["--model", "colours.onnx", "--device", "cpu"]).env("XDG_CACHE_HOME", studio.path("cache"));
-    command.stdin(Stdio::null());
+    let mut command = program::on_colours(studio, &[&["maximize"], arguments].concat());
+    command.env("XDG_CACHE_HOME", studio.path("cache"));
     command
 }
 
@@ -28,23 +28,8 @@ fn run(studio: &Studio, arguments: &[&str]) -> Output {
     lensor(studio, arguments).output().unwrap()
 }
 
-fn succeeded(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 fn report(studio: &Studio, arguments: &[&str]) -> Value {
     serde_json::from_str(&succeeded(run(studio, &[arguments, &["--json"]].concat()))).unwrap()
-}
-
-fn refused(output: Output) -> String {
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{text}");
-    text
-}
-
-fn read<A: ReadNpyExt>(path: &Path) -> A {
-    A::read_npy(std::fs::File::open(path).unwrap()).unwrap()
 }
 
 /// Mean red, green and blue.
