@@ -9,6 +9,7 @@ use image::{Rgb, RgbImage, imageops};
 use ndarray::{ArrayView2, Axis};
 
 use super::Seen;
+use super::subject::Scale;
 use crate::attribution::Raw;
 use crate::interpretation::circuits::{self, By, Circuit, Contributions, Edge, Ranking};
 use crate::look::{Colormap, Look, View};
@@ -97,9 +98,16 @@ pub fn adds(found: &Contributions, edge: &Edge, inks: &Inks, like: (u32, u32)) -
 }
 
 /// What enters of a neighbour, over what the network sees.
-pub fn enters(found: &Contributions, edge: &Edge, prepared: &Prepared, look: &Look, side: u32) -> RgbImage {
+pub fn enters(
+    found: &Contributions,
+    edge: &Edge,
+    prepared: &Prepared,
+    look: &Look,
+    side: u32,
+    scale: Scale<'_>,
+) -> RgbImage {
     let inputs = &found.branches[edge.branch].inputs;
-    over(inputs.index_axis(Axis(0), edge.neighbour), prepared, look, side)
+    over(inputs.index_axis(Axis(0), edge.neighbour), prepared, look, side, scale)
 }
 
 /// A unit's own map above zero over what the network sees, with a frame around a position; what the network sees alone where
@@ -110,12 +118,13 @@ pub fn unit(
     prepared: &Prepared,
     look: &Look,
     side: u32,
+    scale: Scale<'_>,
 ) -> RgbImage {
     let (height, width) = found.value.dim();
     if height * width <= 1 {
-        return cut(prepared, side).0;
+        return cut(prepared, side, scale).0;
     }
-    let mut picture = over(found.value.mapv(|value| value.max(0.0)).view(), prepared, look, side);
+    let mut picture = over(found.value.mapv(|value| value.max(0.0)).view(), prepared, look, side, scale);
     let along = |at: usize, count: usize, side: u32| (at as u32 * side).div_ceil(count.max(1) as u32);
     let (left, top) = (along(column, width, picture.width()), along(row, height, picture.height()));
     let (right, bottom) = (along(column + 1, width, picture.width()), along(row + 1, height, picture.height()));
@@ -140,21 +149,28 @@ fn frame(picture: &mut RgbImage, (left, top): (u32, u32), (right, bottom): (u32,
 }
 
 /// What the network sees of the picture, its longer side this long, and the size of it.
-fn cut(prepared: &Prepared, side: u32) -> (RgbImage, Rect) {
+fn cut(prepared: &Prepared, side: u32, scale: Scale<'_>) -> (RgbImage, Rect) {
     let Rect { x, y, width, height } = prepared.region;
-    let scale = side as f32 / width.max(height).max(1.0);
-    let long = |length: f32| (length * scale).round().max(1.0) as u32;
+    let by = side as f32 / width.max(height).max(1.0);
+    let long = |length: f32| (length * by).round().max(1.0) as u32;
     let (wide, high) = (long(width), long(height));
-    let seen = imageops::crop_imm(&prepared.view, x as u32, y as u32, width as u32, height as u32).to_image();
-    let seen = imageops::thumbnail(&seen, wide, high);
-    (seen, Rect { x: 0.0, y: 0.0, width: wide as f32, height: high as f32 })
+    // The whole is scaled and then cut: painters remember what they scaled.
+    let view = scale(&prepared.view, long(prepared.view.width() as f32), long(prepared.view.height() as f32));
+    let seen = imageops::crop_imm(&*view, (x * by) as u32, (y * by) as u32, wide, high).to_image();
+    let (wide, high) = (seen.width() as f32, seen.height() as f32);
+    (seen, Rect { x: 0.0, y: 0.0, width: wide, height: high })
 }
 
 /// A feature map over what the network sees.
-fn over(values: ArrayView2<'_, f32>, prepared: &Prepared, look: &Look, side: u32) -> RgbImage {
-    let (picture, region) = cut(prepared, side);
+fn over(values: ArrayView2<'_, f32>, prepared: &Prepared, look: &Look, side: u32, scale: Scale<'_>) -> RgbImage {
+    let (picture, region) = cut(prepared, side, scale);
     let (_, height, width) = prepared.input.dim();
-    let map = map::make(&Raw::Layer(values.to_owned()), look, (height, width));
+    // A blur is counted in pixels of the input; without one no more is made than is seen.
+    let size = match look.sigma > 0.0 {
+        true => (height, width),
+        false => (height.min(picture.height() as usize), width.min(picture.width() as usize)),
+    };
+    let map = map::make(&Raw::Layer(values.to_owned()), look, size);
     paint::paint(Some(&map), &picture, region, look)
 }
 
@@ -232,18 +248,18 @@ impl Drawing {
     }
 
     /// Paints it at about a size.
-    pub fn paint(&self, (width, height): (u32, u32)) -> RgbImage {
+    pub fn paint(&self, (width, height): (u32, u32), scale: Scale<'_>) -> RgbImage {
         let look = Look { view: View::Overlay, ..self.look };
         match (&self.scene, &self.of) {
             (Scene::Unit(position), Some((seen, found))) => {
-                unit(found, *position, &seen.prepared, &look, width.max(height))
+                unit(found, *position, &seen.prepared, &look, width.max(height), scale)
             }
             (Scene::Unit(_), None) => RgbImage::new(1, 1),
             (Scene::Whole(..), _) => self.whole(),
             (Scene::Neighbour(edge, inks, row), of) => {
                 let mut tiles = vec![Some(tile::square(&kernel(&self.circuit, edge, inks), row.side))];
                 let own = of.as_ref().map(|(seen, found)| {
-                    let entering = enters(found, edge, &seen.prepared, &look, row.side);
+                    let entering = enters(found, edge, &seen.prepared, &look, row.side, scale);
                     let adding = adds(found, edge, inks, entering.dimensions());
                     [entering, adding]
                 });

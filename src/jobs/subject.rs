@@ -133,7 +133,7 @@ impl Subject {
         match self {
             Self::Photo(picture) => plain((*scale(&picture.rgb, width, height)).clone()),
             Self::Sheet(page) => plain(page.paint((width, height))),
-            Self::Circuit(drawing) => plain(drawing.paint((width, height))),
+            Self::Circuit(drawing) => plain(drawing.paint((width, height), scale)),
             Self::Marked(subject, Mark { edges, colour }) => {
                 let painted = subject.paint((width, height), scale);
                 // A frame of a pixel of the screen, however few pixels the picture has.

@@ -3,8 +3,9 @@
 //! Owns between which values the colours run, and bringing a tile to the size at which it is seen. Must not know what the
 //! values are.
 
-use image::imageops::{self, FilterType};
-use image::{Pixel, Rgb, RgbImage};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::{Pixel, Rgb, RgbImage, imageops};
 use ndarray::{Array3, ArrayView2, ArrayView3};
 
 use super::colormap;
@@ -78,7 +79,7 @@ pub fn picture(colours: ArrayView3<'_, f32>) -> RgbImage {
 
 /// A picture at a size as colours 0 to 1, `[channels, height, width]`; one channel is grey.
 pub fn colours_of(picture: &RgbImage, (width, height): (u32, u32), channels: usize) -> Array3<f32> {
-    let picture = imageops::resize(picture, width, height, FilterType::Triangle);
+    let picture = scaled(picture, (width, height));
     Array3::from_shape_fn((channels, height as usize, width as usize), |(channel, y, x)| {
         let pixel = picture.get_pixel(x as u32, y as u32);
         let level = if channels == 1 { pixel.to_luma().0[0] } else { pixel.0[channel.min(2)] };
@@ -93,10 +94,32 @@ pub fn fit(tile: &RgbImage, (width, height): (u32, u32)) -> RgbImage {
     match tile.dimensions() {
         same if same == (width, height) => tile.clone(),
         (0, _) | (_, 0) => RgbImage::new(width, height),
-        (w, h) if w > width || h > height => imageops::thumbnail(tile, width, height),
-        (w, h) if width % w == 0 && height % h == 0 => imageops::resize(tile, width, height, FilterType::Nearest),
-        _ => imageops::resize(tile, width, height, FilterType::Triangle),
+        (w, h) if w > width || h > height => resized(tile, (width, height), AVERAGE),
+        (w, h) if width % w == 0 && height % h == 0 => resized(tile, (width, height), ResizeAlg::Nearest),
+        _ => resized(tile, (width, height), BETWEEN),
     }
+}
+
+/// Means of the pixels that fall on one, and the line between those it lies between.
+const AVERAGE: ResizeAlg = ResizeAlg::Convolution(FilterType::Box);
+const BETWEEN: ResizeAlg = ResizeAlg::Convolution(FilterType::Bilinear);
+
+/// Brings a picture to a size by interpolation, antialiased where it becomes smaller.
+pub fn scaled(picture: &RgbImage, size: (u32, u32)) -> RgbImage {
+    resized(picture, size, BETWEEN)
+}
+
+fn resized(picture: &RgbImage, (width, height): (u32, u32), how: ResizeAlg) -> RgbImage {
+    let (width, height) = (width.max(1), height.max(1));
+    if (width, height) == picture.dimensions() {
+        return picture.clone();
+    }
+    let mut made = Image::new(width, height, PixelType::U8x3);
+    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(how);
+    let done = source.is_ok_and(|source| Resizer::new().resize(&source, &mut made, &options).is_ok());
+    let made = RgbImage::from_raw(width, height, made.into_vec()).filter(|_| done);
+    made.unwrap_or_else(|| imageops::resize(picture, width, height, imageops::FilterType::Triangle))
 }
 
 /// Brings a picture to a size without steps: smaller by averaging, larger by interpolation.
@@ -105,8 +128,8 @@ pub fn smooth(picture: &RgbImage, (width, height): (u32, u32)) -> RgbImage {
     match picture.dimensions() {
         same if same == (width, height) => picture.clone(),
         (0, _) | (_, 0) => RgbImage::new(width, height),
-        (w, h) if w > width || h > height => imageops::thumbnail(picture, width, height),
-        _ => imageops::resize(picture, width, height, FilterType::Triangle),
+        (w, h) if w > width || h > height => resized(picture, (width, height), AVERAGE),
+        _ => resized(picture, (width, height), BETWEEN),
     }
 }
 
@@ -134,8 +157,8 @@ pub fn square(tile: &RgbImage, side: u32) -> RgbImage {
         let factor = side / longest;
         return fit(tile, (width * factor, height * factor));
     }
-    let scaled = |length: u32| (length * side).div_ceil(longest).clamp(1, side.max(1));
-    imageops::resize(tile, scaled(width), scaled(height), FilterType::Triangle)
+    let along = |length: u32| (length * side).div_ceil(longest).clamp(1, side.max(1));
+    scaled(tile, (along(width), along(height)))
 }
 
 #[cfg(test)]

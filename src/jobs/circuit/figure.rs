@@ -1,5 +1,7 @@
 //! A circuit as a picture: the unit over the picture, and its neighbours with kernels, feature maps and bars.
 
+use std::sync::Arc;
+
 use image::RgbImage;
 
 use super::{Inks, Pictured, Shown, words};
@@ -7,6 +9,7 @@ use crate::interpretation::circuits::Edge;
 use crate::look::{Look, View};
 use crate::paint::figure::{Column, Figure, MAIN, Row, TILE};
 use crate::paint::legend::number;
+use crate::paint::tile;
 
 /// Colours of what excites and what inhibits: the ends of the diverging colormap, brought to where they can be read.
 const EXCITES: [u8; 3] = [103, 169, 223];
@@ -37,6 +40,10 @@ pub fn paint(shown: &Shown<'_>) -> RgbImage {
     Figure { title, lines, main, below, columns }.paint()
 }
 
+fn scaled(picture: &RgbImage, width: u32, height: u32) -> Arc<RgbImage> {
+    Arc::new(tile::scaled(picture, (width, height)))
+}
+
 fn names(shown: &Shown<'_>) -> Vec<String> {
     let all = ["kernel", "what enters", "what it adds"];
     all.iter().take(if shown.picture.is_some() { 3 } else { 1 }).map(|name| (*name).to_owned()).collect()
@@ -51,7 +58,7 @@ fn row(shown: &Shown<'_>, edge: &Edge, longest: f32, inks: &Inks, look: &Look) -
         lines.push(format!("in {}", branch.name));
     }
     if let Some(pictured) = &shown.picture {
-        let entering = super::enters(pictured.found, edge, pictured.prepared, look, TILE);
+        let entering = super::enters(pictured.found, edge, pictured.prepared, look, TILE, &mut scaled);
         let like = entering.dimensions();
         tiles.extend([entering, super::adds(pictured.found, edge, inks, like)]);
         let here = pictured.found.at(edge.branch, edge.neighbour, shown.position);
@@ -65,7 +72,7 @@ fn row(shown: &Shown<'_>, edge: &Edge, longest: f32, inks: &Inks, look: &Look) -
 
 /// The unit's own map over the picture, its position framed.
 fn unit(shown: &Shown<'_>, pictured: &Pictured<'_>, look: &Look) -> (RgbImage, Vec<String>) {
-    let picture = super::unit(pictured.found, shown.position, pictured.prepared, look, MAIN);
+    let picture = super::unit(pictured.found, shown.position, pictured.prepared, look, MAIN, &mut scaled);
     let (height, width) = pictured.found.value.dim();
     let said = match shown.circuit.branches.first().map(|branch| branch.reach) {
         Some(reach) if reach.is_spatial() => format!("its map above zero, {height} × {width}, the position framed"),
