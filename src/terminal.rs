@@ -3,6 +3,7 @@
 //! Owns: asking the terminal ([`probe`]), encoding pixels ([`picture`]), the one thread that writes ([`screen`]), the
 //! clipboard. Must not know what is shown or why.
 
+pub mod changes;
 pub mod clipboard;
 pub mod depth;
 pub mod graphics;

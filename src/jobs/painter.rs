@@ -2,8 +2,8 @@
 //!
 //! For each place on the screen only the newest order waits. Must not know the layout or what follows from a picture.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use image::RgbImage;
 use ratatui::layout::Size;
@@ -47,6 +47,8 @@ pub struct Made {
 #[derive(Default)]
 struct Queue {
     waiting: BTreeMap<u32, (u64, Order)>,
+    /// The last picture of each place.
+    made: HashMap<u32, Weak<Encoded>>,
     closed: bool,
 }
 
@@ -88,7 +90,7 @@ impl Drop for Painters {
 fn work(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(Made)) {
     let mut scaled = Scaled::default();
     loop {
-        let (serial, order) = {
+        let (serial, order, before) = {
             let mut queue = lock(&shared.0);
             loop {
                 if queue.closed {
@@ -96,23 +98,37 @@ fn work(shared: &(Mutex<Queue>, Condvar), done: &impl Fn(Made)) {
                 }
                 // The lowest place first: the canvas before the strip.
                 match queue.waiting.pop_first() {
-                    Some((_, next)) => break next,
+                    Some((place, (serial, order))) => {
+                        break (serial, order, queue.made.get(&place).and_then(Weak::upgrade));
+                    }
                     None => queue = shared.1.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 }
             }
         };
-        let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make(&order, &mut scaled)));
+        let make = || make(&order, before.as_deref(), &mut scaled);
+        let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(make));
         let result =
             made.unwrap_or_else(|_| Err("painting failed by a mistake of the program; see its log".to_owned()));
+        if let Ok((picture, _)) = &result {
+            lock(&shared.0).made.insert(order.place, Arc::downgrade(picture));
+        }
         done(Made { order, serial, result });
     }
 }
 
-/// Paints and encodes an order.
-fn make(order: &Order, scaled: &mut Scaled) -> Result<(Arc<Encoded>, Option<Arc<Map>>), String> {
+/// Paints and encodes an order. Of a picture that differs little from the one before, only the part that differs will be
+/// written, and nothing is encoded before that.
+fn make(
+    order: &Order,
+    before: Option<&Encoded>,
+    scaled: &mut Scaled,
+) -> Result<(Arc<Encoded>, Option<Arc<Map>>), String> {
     let cells = order.encoding.fit(order.subject.dimensions(), order.room);
     let painted = order.subject.paint(order.encoding.pixels(cells), &mut |picture, w, h| scaled.get(picture, w, h));
     let encoded = order.encoding.encode(&painted.pixels, cells, order.place).map_err(|error| error.to_string())?;
+    if before.is_none_or(|before| encoded.changed(before).is_none()) {
+        encoded.prepare().map_err(|error| error.to_string())?;
+    }
     Ok((Arc::new(encoded), painted.map))
 }
 

@@ -1,15 +1,15 @@
 //! Pixels to what the terminal draws: the only file that names `ratatui_image`.
 //!
-//! Owns: fitting a picture into a box of cells, and encoding it off the screen's thread. Sixel, kitty and iTerm2
-//! pictures are bytes written over blank cells; half-blocks, and kitty pictures behind tmux, are cells themselves.
+//! Owns: fitting a picture into a box of cells, and encoding it, whole or the part that differs from what is shown. Sixel,
+//! kitty and iTerm2 pictures are bytes written over blank cells; half-blocks, and kitty pictures behind tmux, are cells
+//! themselves.
 //! Must not know where a picture is shown or what is on it.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage};
 use ratatui::buffer::Buffer;
@@ -21,7 +21,8 @@ use ratatui_image::protocol::kitty::Kitty;
 
 use super::graphics::Graphics;
 use super::probe::Capabilities;
-use super::{kitty, sixel};
+use super::{changes, kitty, sixel};
+use crate::paint::tile;
 
 /// xterm draws no more than this many pixels of a sixel picture to a side.
 const SIXEL_LIMIT: u32 = 1000;
@@ -46,7 +47,7 @@ impl From<&Capabilities> for Encoding {
 }
 
 /// A picture could not be encoded.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the picture could not be encoded for {graphics}: {reason}; press g p for another way of drawing")]
 pub struct EncodeError {
     graphics: Graphics,
@@ -69,10 +70,15 @@ impl fmt::Debug for Encoded {
 enum Form {
     /// Rendered into the buffer by `ratatui_image`.
     Cells(Box<Protocol>),
-    /// Written at the cursor as it is.
-    Bytes(Vec<u8>),
-    /// A base64 PNG; its id is chosen when it is shown.
-    Kitty(Vec<u8>),
+    /// Written at the cursor, whole or in part.
+    Pixels(Box<Pixels>),
+}
+
+struct Pixels {
+    pixels: RgbImage,
+    encoding: Encoding,
+    /// The bytes of all of it, once they are asked for.
+    whole: OnceLock<Result<Vec<u8>, EncodeError>>,
 }
 
 impl Encoding {
@@ -121,11 +127,12 @@ impl Encoding {
         }
     }
 
-    /// Encodes a picture so that it fills `size` cells. `place` tells places on the screen apart: the kitty protocol
-    /// behind tmux needs the id now.
+    /// Makes a picture ready to fill `size` cells. `place` tells places on the screen apart: the kitty protocol behind tmux
+    /// needs the id now. The bytes of one that is not cells are made by [`Encoded::prepare`], or else when it is written.
     pub fn encode(&self, picture: &RgbImage, size: Size, place: u32) -> Result<Encoded, EncodeError> {
         let failed = |reason: String| EncodeError { graphics: self.graphics, reason };
         let (width, height) = self.pixels(size);
+        let pixels = |pixels| Form::Pixels(Box::new(Pixels { pixels, encoding: *self, whole: OnceLock::new() }));
         let form = match self.graphics {
             Graphics::Halfblocks => {
                 let small = DynamicImage::ImageRgb8(scale(picture, width, height));
@@ -137,18 +144,25 @@ impl Encoding {
                     Kitty::new(DynamicImage::ImageRgb8(picture.clone()), size, kitty::ids(place)[0], true, true, false);
                 Form::Cells(Box::new(Protocol::Kitty(cells.map_err(|e| failed(e.to_string()))?)))
             }
-            Graphics::Kitty => {
-                Form::Kitty(BASE64.encode(png(picture).map_err(|e| failed(e.to_string()))?).into_bytes())
-            }
-            Graphics::Sixel => Form::Bytes(sixel::encode(&scale(picture, width, height), self.registers)),
-            Graphics::Iterm2 => {
-                let png = png(picture).map_err(|e| failed(e.to_string()))?;
-                let Size { width, height } = size;
-                let keys = format!("inline=1;size={};width={width};height={height};preserveAspectRatio=0", png.len());
-                Form::Bytes(format!("\x1b]1337;File={keys};doNotMoveCursor=1:{}\x07", BASE64.encode(png)).into_bytes())
-            }
+            Graphics::Sixel => pixels(scale(picture, width, height)),
+            Graphics::Kitty | Graphics::Iterm2 => pixels(picture.clone()),
         };
         Ok(Encoded { size, form })
+    }
+
+    /// The bytes that draw pixels over `size` cells; for kitty a base64 PNG, whose id is chosen when it is shown.
+    fn bytes(&self, pixels: &RgbImage, size: Size) -> Result<Vec<u8>, EncodeError> {
+        if self.graphics == Graphics::Sixel {
+            return Ok(sixel::encode(pixels, self.registers));
+        }
+        let png = png(pixels).map_err(|e| EncodeError { graphics: self.graphics, reason: e.to_string() })?;
+        let (length, base64) = (png.len(), BASE64.encode(png));
+        if self.graphics == Graphics::Kitty {
+            return Ok(base64.into_bytes());
+        }
+        let Size { width, height } = size;
+        let keys = format!("inline=1;size={length};width={width};height={height};preserveAspectRatio=0");
+        Ok(format!("\x1b]1337;File={keys};doNotMoveCursor=1:{base64}\x07").into_bytes())
     }
 }
 
@@ -160,39 +174,78 @@ impl Encoded {
         }
     }
 
+    /// Makes the bytes of the whole picture now, away from the thread that writes them.
+    pub fn prepare(&self) -> Result<(), EncodeError> {
+        let Form::Pixels(pixels) = &self.form else { return Ok(()) };
+        self.whole(pixels).as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    fn whole<'p>(&self, pixels: &'p Pixels) -> &'p Result<Vec<u8>, EncodeError> {
+        pixels.whole.get_or_init(|| pixels.encoding.bytes(&pixels.pixels, self.size))
+    }
+
     /// Appends what draws the picture at the cursor. `ids` are the kitty ids of its place, the shown one first: they
     /// are swapped by drawing. `false` where the picture is made of cells and there is nothing to write.
     pub fn write(&self, out: &mut Vec<u8>, ids: &mut [u32; 2]) -> bool {
-        match &self.form {
-            Form::Cells(_) => return false,
-            Form::Bytes(bytes) => out.extend_from_slice(bytes),
-            Form::Kitty(png) => {
+        let Form::Pixels(pixels) = &self.form else { return false };
+        match self.whole(pixels) {
+            Ok(png) if self.is_kept() => {
                 ids.swap(0, 1);
-                kitty::show(out, png, ids[0], self.size.width, self.size.height);
+                kitty::show(out, png, ids[0], self.size);
                 kitty::delete(out, ids[1]);
             }
+            Ok(bytes) => out.extend_from_slice(bytes),
+            Err(error) => tracing::error!("{error}"),
         }
         true
     }
 
+    /// The rectangles of cells in which it differs from another picture of as many cells; `None` where the whole is to be
+    /// drawn.
+    pub fn changed(&self, before: &Self) -> Option<Vec<Rect>> {
+        let (Form::Pixels(new), Form::Pixels(old)) = (&self.form, &before.form) else { return None };
+        // Cells of a picture that the terminal scales have no whole pixels.
+        let scaled = new.pixels.dimensions() != new.encoding.pixels(self.size);
+        let alike = self.size == before.size && new.encoding == old.encoding && !scaled;
+        let (width, height) = new.encoding.cell;
+        let parts = alike.then(|| changes::between(&old.pixels, &new.pixels, (width.into(), height.into())));
+        parts.flatten()
+    }
+
+    /// Appends what draws such a rectangle of the picture at the cursor, under the kitty id `id`.
+    pub fn write_part(&self, part: Rect, id: u32, out: &mut Vec<u8>) {
+        let Form::Pixels(whole) = &self.form else { return };
+        let Pixels { pixels, encoding, .. } = &**whole;
+        let (width, height) = (u32::from(encoding.cell.0), u32::from(encoding.cell.1));
+        let (x, y) = (u32::from(part.x) * width, u32::from(part.y) * height);
+        let (width, height) = (u32::from(part.width) * width, u32::from(part.height) * height);
+        let cut = image::imageops::crop_imm(pixels, x, y, width, height).to_image();
+        match encoding.bytes(&cut, part.as_size()) {
+            Ok(png) if self.is_kept() => kitty::show(out, &png, id, part.as_size()),
+            Ok(bytes) => out.extend_from_slice(&bytes),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    /// How many parts may lie over the picture before it is drawn whole again: kitty keeps each as a picture, and tmux only
+    /// the last few of all.
+    pub fn most_parts(&self) -> usize {
+        match &self.form {
+            Form::Pixels(pixels) if pixels.encoding.tmux => 8,
+            Form::Pixels(pixels) if pixels.encoding.graphics == Graphics::Kitty => 64,
+            _ => usize::MAX,
+        }
+    }
+
     /// Whether the terminal keeps the picture under an id and it must be deleted.
     pub fn is_kept(&self) -> bool {
-        matches!(self.form, Form::Kitty(_))
+        matches!(&self.form, Form::Pixels(pixels) if pixels.encoding.graphics == Graphics::Kitty)
     }
 }
 
 /// Scales with an antialiasing filter; the picture itself where nothing is to be done.
 pub fn scale(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
-    let (width, height) = (width.max(1), height.max(1));
-    if (width, height) == picture.dimensions() {
-        return picture.clone();
-    }
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    let mut scaled = Image::new(width, height, PixelType::U8x3);
-    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3);
-    let done = source.is_ok_and(|source| Resizer::new().resize(&source, &mut scaled, &options).is_ok());
-    let result = RgbImage::from_raw(width, height, scaled.into_vec()).filter(|_| done);
-    result.unwrap_or_else(|| image::imageops::resize(picture, width, height, image::imageops::FilterType::Triangle))
+    tile::scaled(picture, (width, height))
 }
 
 fn png(picture: &RgbImage) -> Result<Vec<u8>, image::ImageError> {

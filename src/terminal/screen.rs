@@ -1,14 +1,16 @@
 //! The one thread that writes to the terminal, and the one way to leave it clean.
 //!
-//! Owns raw mode, the alternate screen, what is on the screen now. A frame is cells and pictures over them; only the
-//! newest frame waits, so a slow link drops frames instead of delaying keys. Each frame is one write inside a
-//! synchronized update (DEC 2026). Must not know what a frame shows.
+//! Owns raw mode, the alternate screen, what is on the screen now. A frame is cells and pictures over them; only what
+//! differs from the screen is written, of pictures too. Only the newest frame waits, so a slow link drops frames instead of
+//! delaying keys, and pictures of a frame that are not begun when the next one comes. Each frame is a synchronized update
+//! (DEC 2026). Must not know what a frame shows.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
@@ -40,6 +42,12 @@ pub struct Frame {
     /// Where the cursor blinks, if it does.
     pub cursor: Option<Position>,
 }
+
+/// Bytes that are written before it is looked whether a newer frame waits.
+const PIECE: usize = 32 << 10;
+
+/// Pictures are left out for newer frames no longer than this at a stretch.
+const LEAVING_OUT: Duration = Duration::from_secs(1);
 
 /// Threads whose panic is caught and reported in the program: the screen stays.
 pub const WORKER_THREADS: &str = "lensor-worker";
@@ -188,18 +196,26 @@ pub struct Writer {
     depth: Depth,
     cells: Buffer,
     shown: HashMap<u32, Shown>,
+    /// Parts of pictures written so far.
+    parts: u32,
+    /// Since when every frame had pictures left out.
+    left_out: Option<Instant>,
 }
 
 struct Shown {
     area: Rect,
     picture: Arc<Encoded>,
     ids: [u32; 2],
+    /// Ids of the parts drawn over it since it was drawn whole.
+    parts: Vec<u32>,
+    /// Whether some of its cells have been written over.
+    damaged: bool,
 }
 
 impl Writer {
     /// Nothing is on the screen yet.
     pub fn new(depth: Depth) -> Self {
-        Self { depth, cells: Buffer::default(), shown: HashMap::new() }
+        Self { depth, cells: Buffer::default(), shown: HashMap::new(), parts: 0, left_out: None }
     }
 
     fn run(mut self, shared: &Shared) -> io::Result<()> {
@@ -219,10 +235,15 @@ impl Writer {
                 mailbox.busy = true;
                 (mailbox.frame.take(), std::mem::take(&mut mailbox.bytes))
             };
-            let written = frame.map_or(Ok(()), |frame| self.draw(frame, &mut out)).and_then(|()| {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(&out).and_then(|()| stdout.flush())
-            });
+            let mut newer = |out: &mut Vec<u8>| {
+                if out.len() < PIECE {
+                    return Ok(false);
+                }
+                write(out)?;
+                Ok(lock(mailbox).frame.is_some())
+            };
+            let drawn = frame.map_or(Ok(()), |frame| self.draw_until(frame, &mut out, &mut newer));
+            let written = drawn.and_then(|()| write(&mut out));
             lock(mailbox).busy = false;
             changed.notify_all();
             written?;
@@ -230,7 +251,18 @@ impl Writer {
     }
 
     /// Appends what turns the screen into `frame`.
-    pub fn draw(&mut self, mut frame: Frame, out: &mut Vec<u8>) -> io::Result<()> {
+    pub fn draw(&mut self, frame: Frame, out: &mut Vec<u8>) -> io::Result<()> {
+        self.draw_until(frame, out, &mut |_| Ok(false))
+    }
+
+    /// As [`Writer::draw`]; `newer` is asked before each picture whether the rest is to be left to a newer frame, and may
+    /// take what is there by then.
+    fn draw_until(
+        &mut self,
+        mut frame: Frame,
+        out: &mut Vec<u8>,
+        newer: &mut dyn FnMut(&mut Vec<u8>) -> io::Result<bool>,
+    ) -> io::Result<()> {
         queue!(out, terminal::BeginSynchronizedUpdate, cursor::Hide)?;
         if self.cells.area != frame.cells.area {
             self.shown.drain().for_each(|(_, shown)| remove(&shown, out));
@@ -244,23 +276,24 @@ impl Writer {
         self.clear_left(&mut frame, out);
         let changes = self.cells.diff(&frame.cells);
         let touched = |area: Rect| changes.iter().any(|&(x, y, _)| area.contains(Position::new(x, y)));
-        let mut redraw: Vec<bool> = frame.pictures.iter().map(|placed| touched(placed.area)).collect();
+        for shown in self.shown.values_mut() {
+            shown.damaged |= touched(shown.area);
+        }
         CrosstermBackend::new(&mut *out).draw(changes.into_iter())?;
-        for (placed, touched) in frame.pictures.iter().zip(&mut redraw) {
-            let before = self.shown.get(&placed.place);
-            let same = before.is_some_and(|s| s.area == placed.area && Arc::ptr_eq(&s.picture, &placed.picture));
-            if same && !*touched {
+        let mut left_out = false;
+        for placed in &frame.pictures {
+            if self.is_shown(placed) {
                 continue;
             }
-            let mut ids = before.map_or(kitty::ids(placed.place), |shown| shown.ids);
-            queue!(out, cursor::MoveTo(placed.area.x, placed.area.y))?;
-            if placed.picture.write(out, &mut ids) {
-                if placed.picture.is_kept() {
-                    keep(ids[0]);
-                }
-                self.shown.insert(placed.place, Shown { area: placed.area, picture: placed.picture.clone(), ids });
+            if newer(out)? && self.left_out.is_none_or(|since| since.elapsed() < LEAVING_OUT) {
+                left_out = true;
+                break;
+            }
+            if !self.amend(placed, out)? {
+                self.write(placed, out)?;
             }
         }
+        self.left_out = left_out.then(|| self.left_out.unwrap_or_else(Instant::now));
         if let Some(at) = frame.cursor {
             queue!(out, cursor::MoveTo(at.x, at.y), cursor::Show)?;
         }
@@ -270,6 +303,53 @@ impl Writer {
         });
         self.cells = frame.cells;
         Ok(())
+    }
+
+    /// Writes a picture.
+    fn write(&mut self, placed: &Placed, out: &mut Vec<u8>) -> io::Result<()> {
+        let Placed { place, area, picture } = placed;
+        let before = self.shown.remove(place);
+        let (mut ids, parts) = before.map_or((kitty::ids(*place), Vec::new()), |shown| (shown.ids, shown.parts));
+        queue!(out, cursor::MoveTo(area.x, area.y))?;
+        if picture.write(out, &mut ids) {
+            if picture.is_kept() {
+                delete(&parts, out);
+                let mut kept = lock(&KEPT);
+                kept.retain(|id| *id != ids[1]);
+                kept.push(ids[0]);
+            }
+            let (area, picture) = (*area, picture.clone());
+            self.shown.insert(*place, Shown { area, picture, ids, parts: Vec::new(), damaged: false });
+        }
+        Ok(())
+    }
+
+    /// Whether a picture is on the screen, all of it.
+    fn is_shown(&self, placed: &Placed) -> bool {
+        let is_it = |s: &Shown| !s.damaged && s.area == placed.area && Arc::ptr_eq(&s.picture, &placed.picture);
+        self.shown.get(&placed.place).is_some_and(is_it)
+    }
+
+    /// Writes what differs from the picture that is shown in the same place; false where the whole picture must be written.
+    fn amend(&mut self, placed: &Placed, out: &mut Vec<u8>) -> io::Result<bool> {
+        let Placed { place, area, picture } = placed;
+        let Some(shown) = self.shown.get_mut(place).filter(|s| s.area == *area && !s.damaged) else { return Ok(false) };
+        let changed = picture.changed(&shown.picture);
+        let Some(changed) = changed.filter(|parts| shown.parts.len() + parts.len() <= picture.most_parts()) else {
+            return Ok(false);
+        };
+        for part in changed {
+            let id = kitty::part(self.parts);
+            self.parts += 1;
+            queue!(out, cursor::MoveTo(area.x + part.x, area.y + part.y))?;
+            picture.write_part(part, id, out);
+            shown.parts.push(id);
+            if picture.is_kept() {
+                lock(&KEPT).push(id);
+            }
+        }
+        shown.picture = picture.clone();
+        Ok(true)
     }
 
     /// Takes away pictures that are no longer there or have moved: kitty's by id, others by writing their cells anew.
@@ -288,18 +368,25 @@ impl Writer {
     }
 }
 
+/// Writes to the terminal all that is there.
+fn write(out: &mut Vec<u8>) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(out)?;
+    out.clear();
+    stdout.flush()
+}
+
 fn remove(shown: &Shown, out: &mut Vec<u8>) {
     if shown.picture.is_kept() {
-        kitty::delete(out, shown.ids[0]);
-        lock(&KEPT).retain(|id| *id != shown.ids[0]);
+        delete(&[shown.ids[0]], out);
+        delete(&shown.parts, out);
     }
 }
 
-/// Remembers that the terminal holds this id of a place, and not its twin.
-fn keep(id: u32) {
-    let mut kept = lock(&KEPT);
-    kept.retain(|other| other / 2 != id / 2);
-    kept.push(id);
+/// Deletes pictures that the terminal holds.
+fn delete(ids: &[u32], out: &mut Vec<u8>) {
+    ids.iter().for_each(|id| kitty::delete(out, *id));
+    lock(&KEPT).retain(|kept| !ids.contains(kept));
 }
 
 #[cfg(test)]
