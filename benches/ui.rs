@@ -1,19 +1,27 @@
-//! From a key to the bytes for the terminal: changes of appearance, and steps along the path.
+//! From a key to the bytes for the terminal: a step of the cursor in the views 2 to 6, changes of appearance, and steps
+//! along the path.
 //!
 //! ResNet-18 at 224×224 with a picture of 512×512, a window of 160×48 cells of 10×20 pixels. Counted is everything from
-//! the key to the last picture of the canvas: what follows from the key, map, painting, encoding, and the frame.
+//! the key to the last picture of the canvas: what follows from the key, map, painting, encoding, and the frame. What the
+//! engine answers is there already: icons and top pictures are made up, and climbs end after a few steps.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a bench that cannot go on stops, and says what it found"
+)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use crossterm::event::{KeyEvent, KeyModifiers};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use crossterm::event::KeyEvent;
 use image::RgbImage;
-use lensor::app::state::{Start, State};
+use lensor::app::state::{Pane, Start, State};
 use lensor::app::update::{Effect, Msg, update};
 use lensor::attribution::MethodId;
 use lensor::config::keys::Key;
@@ -32,11 +40,12 @@ use lensor::terminal::screen::Writer;
 use lensor::ui;
 use ratatui::layout::Size;
 
+#[path = "support/made_up.rs"]
+mod made_up;
 #[path = "support/resnet18.rs"]
 mod resnet18;
 
-/// Places of the canvas are below this; those of the strip follow.
-const CANVAS: u32 = 16;
+type Group<'g> = BenchmarkGroup<'g, WallTime>;
 
 /// The program without its terminal.
 struct Program {
@@ -116,17 +125,43 @@ impl Program {
         let key: Key = key.parse().unwrap();
         self.apply(Msg::Key(KeyEvent::new(key.code, key.modifiers)));
         self.wait(|state| {
-            let canvas = state.panes.range(..CANVAS);
-            let settled = |pane: &lensor::app::state::Pane| match (&pane.ordered, &pane.shown) {
-                (Some((ordered, _)), Some(shown)) => *ordered == shown.serial,
-                _ => false,
-            };
-            canvas.into_iter().all(|(_, pane)| settled(pane))
+            let canvas = ui::panes::canvas(state);
+            canvas.iter().filter(|pane| pane.subject.is_some()).all(|pane| settled(&state.panes, pane.place))
         });
         let mut bytes = Vec::new();
         self.writer.draw(ui::view(&self.state), &mut bytes).unwrap();
         bytes.len()
     }
+
+    /// To a view, until all of it is there.
+    fn go(&mut self, digit: &str) {
+        self.press(digit);
+        self.wait(State::is_idle);
+    }
+}
+
+fn settled(panes: &BTreeMap<u32, Pane>, place: u32) -> bool {
+    let pane = panes.get(&place);
+    pane.and_then(|pane| Some(pane.ordered.as_ref()?.0 == pane.shown.as_ref()?.serial)).unwrap_or(false)
+}
+
+/// Measures two keys in turn, each of which takes back the other.
+fn measure(group: &mut Group<'_>, what: BenchmarkId, program: &mut Program, keys: [&str; 2]) {
+    // What the engine says to either is known afterwards.
+    let bytes = keys.map(|key| {
+        let bytes = program.press(key);
+        program.wait(State::is_idle);
+        bytes
+    });
+    let (mut turn, mut sum, mut count) = (0, 0, 0);
+    group.bench_function(what, |bencher| {
+        bencher.iter(|| {
+            turn = 1 - turn;
+            sum += program.press(keys[1 - turn]);
+            count += 1;
+        });
+    });
+    println!("first {bytes:?} bytes, then {} on average", sum / count.max(1));
 }
 
 fn keys(criterion: &mut Criterion) {
@@ -135,27 +170,40 @@ fn keys(criterion: &mut Criterion) {
     std::fs::write(&file, resnet18::model()).unwrap();
     let mut group = criterion.benchmark_group("key to bytes");
     group.sample_size(30).measurement_time(Duration::from_secs(4));
+    let made_up = made_up::MadeUp::in_folder(folder.path());
     for graphics in [Graphics::Kitty, Graphics::Sixel, Graphics::Halfblocks] {
         let mut program = Program::start(graphics, Source::File(file.clone()));
-        for (what, key) in [("colormap", "v"), ("aggregation", "r"), ("view", "o")] {
-            group.bench_function(BenchmarkId::new(what, graphics), |bencher| bencher.iter(|| program.press(key)));
+        let layers = &program.state.facts().unwrap().layers;
+        program.state.cursor.layer = layers.iter().position(|layer| layer.name == "layer1.0.conv1").unwrap();
+        made_up.insert(&mut program.state);
+        let named = |what| BenchmarkId::new(what, graphics);
+        program.go("2");
+        measure(&mut group, named("2 filters, cursor"), &mut program, ["Right", "Left"]);
+        program.go("Enter");
+        measure(&mut group, named("2 filter at work, position"), &mut program, ["Right", "Left"]);
+        program.go("Esc");
+        program.go("3");
+        measure(&mut group, named("3 maps, cursor"), &mut program, ["Right", "Left"]);
+        measure(&mut group, named("3 maps, layer"), &mut program, ["]", "["]);
+        program.go("Enter");
+        measure(&mut group, named("3 one map, channel"), &mut program, ["Right", "Left"]);
+        program.go("Esc");
+        program.go("4");
+        measure(&mut group, named("4 top pictures, channel"), &mut program, ["Right", "Left"]);
+        program.go("5");
+        measure(&mut group, named("5 maximise, channel"), &mut program, ["Right", "Left"]);
+        program.go("6");
+        measure(&mut group, named("6 circuit, neighbour"), &mut program, ["Down", "Up"]);
+        measure(&mut group, named("6 circuit, position"), &mut program, ["Shift-Right", "Shift-Left"]);
+        measure(&mut group, named("6 circuit, channel"), &mut program, [".", ","]);
+        program.go("7");
+        for (what, keys) in
+            [("7 colormap", ["v", "V"]), ("7 aggregation", ["r", "R"]), ("7 view", ["o", "O"]), ("7 blur", ["s", "S"])]
+        {
+            measure(&mut group, named(what), &mut program, keys);
         }
-        let mut up = false;
-        group.bench_function(BenchmarkId::new("blur", graphics), |bencher| {
-            bencher.iter(|| {
-                up = !up;
-                program.press(if up { "s" } else { "S" })
-            });
-        });
-        program.apply(Msg::Key(KeyEvent::new("8".parse::<Key>().unwrap().code, KeyModifiers::NONE)));
-        program.wait(|state| state.is_idle() && state.path().is_some());
-        let mut back = false;
-        group.bench_function(BenchmarkId::new("α", graphics), |bencher| {
-            bencher.iter(|| {
-                back = !back;
-                program.press(if back { "Left" } else { "Right" })
-            });
-        });
+        program.go("8");
+        measure(&mut group, named("8 α"), &mut program, ["Right", "Left"]);
     }
     group.finish();
 }
