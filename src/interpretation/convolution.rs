@@ -188,6 +188,6 @@ mod tests {
     fn what_has_no_filters_says_so() {
         let network = network(tiny_a());
         let error = filters::of(&network, 1).unwrap_err().to_string();
-        assert!(error.contains("`maxpool` is a MaxPool 2×2"), "{error}");
+        assert!(error.contains("`maxpool` (MaxPool 2×2"), "{error}");
     }
 }

@@ -52,7 +52,7 @@ pub struct Filters {
 #[derive(Debug, thiserror::Error)]
 pub enum FiltersError {
     /// It is no convolution.
-    #[error("`{layer}` is a {op} and has no filters of its own: choose a convolution (`lensor layers` lists them)")]
+    #[error("`{layer}` ({op}) has no filters of its own: choose a convolution (`lensor layers` lists them)")]
     NoConvolution {
         /// Name of the layer.
         layer: String,

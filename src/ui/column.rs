@@ -3,7 +3,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
 
 use super::text;
 use crate::config::theme::Theme;
@@ -59,8 +58,7 @@ impl Column<'_> {
     /// As [`Column::pair`], said in the first of some ways that fits, or else in the last.
     pub fn pair_in(&mut self, label: &str, ways: &[String], style: Style) {
         let room = usize::from(self.left.width.saturating_sub(LABEL));
-        let fits = ways.iter().find(|way| way.width() <= room).or(ways.last());
-        self.pair(label, fits.map_or("", String::as_str), style);
+        self.pair(label, text::fitting(ways, room), style);
     }
 
     /// Wrapped text.

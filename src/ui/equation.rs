@@ -163,7 +163,7 @@ pub fn text(state: &State, filters: &Filters, unit: Unit, inner: Rect, buffer: &
     let bottom = |up: u16| Rect { y: room.bottom().saturating_sub(up), height: 1, ..room };
     text::centred(buffer, bottom(2), &sums(&product, &name, usize::from(room.width)), theme.quiet);
     let (result, style) = result(state, unit, &product, (row, column));
-    text::centred(buffer, bottom(1), &result, style);
+    text::centred(buffer, bottom(1), text::fitting(&result, usize::from(room.width)), style);
 }
 
 /// An input by its colour, or by its number.
@@ -205,8 +205,8 @@ fn sums(product: &Product, name: &dyn Fn(usize) -> String, width: usize) -> Stri
     line
 }
 
-/// The value, and whether the network says the same.
-fn result(state: &State, unit: Unit, product: &Product, (row, column): (usize, usize)) -> (String, Style) {
+/// The value, and whether the network says the same: in ways of which the last takes the least room.
+fn result(state: &State, unit: Unit, product: &Product, (row, column): (usize, usize)) -> (Vec<String>, Style) {
     let theme = &state.theme;
     let number = numbers::number;
     let says = |side: Side| {
@@ -215,13 +215,18 @@ fn result(state: &State, unit: Unit, product: &Product, (row, column): (usize, u
     };
     let mut line =
         format!("{} + bias {} = {}", number(product.sums.sum()), number(product.bias), number(product.value));
-    let Some(before) = says(Side::Before).or_else(|| says(Side::After)) else { return (line, theme.text) };
+    let Some(before) = says(Side::Before).or_else(|| says(Side::After)) else { return (vec![line], theme.text) };
     if let Some(after) = says(Side::After) {
         line += &format!(" → {}", number(after));
     }
     let size = product.sums.iter().fold(product.bias.abs(), |largest, sum| largest.max(sum.abs())).max(1e-6);
     match (before - product.value).abs() <= size * ROUNDING {
-        true => (line + "  ✓ as the network computes it", theme.good),
-        false => (line + &format!("  ! the network computes {}", number(before)), theme.warn),
+        true => (vec![format!("{line}  ✓ as the network computes it"), format!("{line} ✓")], theme.good),
+        false => {
+            let network = number(before);
+            let ways =
+                [format!("  ! the network computes {network}"), format!(" ! network {network}"), " !".to_owned()];
+            (ways.map(|way| format!("{line}{way}")).to_vec(), theme.warn)
+        }
     }
 }

@@ -29,6 +29,11 @@ pub fn clip_front(text: &str, width: usize) -> String {
     backwards(&clip(&backwards(text), width))
 }
 
+/// The first of some ways to say something that fits, or else the last.
+pub fn fitting(ways: &[String], width: usize) -> &str {
+    ways.iter().find(|way| way.width() <= width).or(ways.last()).map_or("", String::as_str)
+}
+
 /// As many of the parts as there is room for, the first at any rate.
 pub fn parts(parts: &[String], width: usize) -> String {
     let joined = |count: usize| parts[..count].join(" · ");
@@ -107,6 +112,12 @@ mod tests {
         assert_eq!(clip("日本語", 4), "日…");
         assert_eq!(clip("abc", 0), "");
         assert_eq!(clip_front("n023_zebra", 7), "…_zebra");
+    }
+
+    #[test]
+    fn what_fits_is_said_the_longest_way() {
+        let ways = ["at row 3, column 5", "at (3, 5)"].map(str::to_owned);
+        assert_eq!([18, 17, 3].map(|width| fitting(&ways, width)), [&*ways[0], &ways[1], &ways[1]]);
     }
 
     #[test]

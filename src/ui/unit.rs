@@ -12,8 +12,11 @@ use crate::jobs::subject::{Subject, Values};
 use crate::jobs::{Facts, Outcome};
 use crate::look::{Look, View};
 
-/// Columns and rows of an icon in the corner of a panel.
-const CORNER: Size = Size::new(10, 5);
+/// Columns and rows of an icon in the corner of a panel: a wide one, and any other.
+const CORNERS: [Size; 2] = [Size::new(10, 5), Size::new(8, 4)];
+
+/// Columns of text that are left beside such an icon, at least.
+const BESIDE_CORNER: [u16; 2] = [34, 24];
 
 /// Rows of the panel that are text.
 const TEXT: u16 = 11;
@@ -36,13 +39,9 @@ pub fn rooms(inner: Rect) -> [Rect; 2] {
 
 /// The room of a unit's icon in the corner of a panel of text; `None` where the text needs it.
 pub fn corner(inner: Rect) -> Option<Rect> {
-    let Size { width, height } = CORNER;
-    (inner.width >= width + 34 && inner.height >= 2 * height).then(|| Rect {
-        x: inner.right() - width,
-        width,
-        height,
-        ..inner
-    })
+    let fits = |(size, text): &(Size, u16)| inner.width > size.width + text && inner.height >= 2 * size.height;
+    let (Size { width, height }, _) = CORNERS.into_iter().zip(BESIDE_CORNER).find(fits)?;
+    Some(Rect { x: inner.right() - width, width, height, ..inner })
 }
 
 /// The unit's picture in the panel.

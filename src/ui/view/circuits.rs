@@ -39,8 +39,12 @@ const ROWS_OF_TILE: [u16; 2] = [3, 5];
 /// Rows of cells of the tiles of the channel itself, in the panel.
 const OWN_ROWS: u16 = 4;
 
-/// Columns from which a neighbour's share is said too.
+/// What the first tile of a neighbour is.
+const KERNEL: &str = "kernel";
+
+/// Columns from which a neighbour's share is said too, and from which its strength stands beside its name.
 const WIDE: u16 = 30;
+const NARROW: u16 = 24;
 
 /// A neighbour on the canvas.
 struct Spot {
@@ -152,8 +156,8 @@ impl View for Circuits {
     fn title(&self, state: &State) -> Vec<String> {
         let by = match state.walk.by {
             By::Contribution | By::Total if state.contributions().is_none() => "by their kernels",
-            By::Contribution => "by what they add at the position",
-            By::Total => "by what they add to the whole map",
+            By::Contribution => "by what they add here",
+            By::Total => "by what they add in all",
             By::Sum => "by the sum of their kernels",
             By::Norm => "by the norm of their kernels",
         };
@@ -200,7 +204,9 @@ impl View for Circuits {
             text::left(buffer, head, name, styles[side]);
             let count = if counts[side] == 1 { "1 channel".to_owned() } else { format!("{} channels", counts[side]) };
             text::right(buffer, head, &count, theme.quiet);
-            headings(state, column, found.is_some(), buffer);
+            if counts[side] > 0 {
+                headings(state, column, found.is_some(), buffer);
+            }
         }
         let longest = ranking.excites.first().into_iter().chain(ranking.inhibits.first());
         let longest = longest.fold(f32::MIN_POSITIVE, |longest, edge| longest.max(edge.strength.abs()));
@@ -209,15 +215,22 @@ impl View for Circuits {
             let row = Rect { height: 1, ..spot.area };
             let neighbour = neighbour(&circuit, &spot.edge);
             let strength = strength(&circuit, found.as_deref(), &spot.edge, state, row.width >= WIDE);
-            let used = text::right(buffer, row, &strength, if spot.chosen { theme.strong } else { theme.text });
-            let room = Rect { width: row.width.saturating_sub(used + 1), ..row };
+            // A narrow column has room for a name only where the number stands beside the bar.
+            let below = Rect { y: row.y + 1, ..row };
+            let beside = if row.width < NARROW { below } else { row };
+            let used = text::right(buffer, beside, &strength, if spot.chosen { theme.strong } else { theme.text }) + 1;
+            let [name_room, bar_room] = [row, below].map(|line| match line == beside {
+                true => Rect { width: line.width.saturating_sub(used), ..line },
+                false => line,
+            });
+            let room = name_room;
             let mark = if spot.chosen { "▸ " } else { "  " };
             text::left(buffer, room, mark, theme.accent);
             let room = Rect { x: room.x + 2, width: room.width.saturating_sub(2), ..room };
             let name = text::clip_front(&neighbour.address, usize::from(room.width));
             text::left(buffer, room, &name, if spot.chosen { theme.strong } else { theme.text });
             if spot.area.height > 1 {
-                bar(buffer, Rect { y: row.y + 1, ..row }, spot.edge.strength.abs() / longest, (style, theme.track));
+                bar(buffer, bar_room, spot.edge.strength.abs() / longest, (style, theme.track));
             }
         }
     }
@@ -266,8 +279,11 @@ impl View for Circuits {
         if let Some(found) = &found {
             let (row, column_at) = state.position();
             let value = found.value.get((row, column_at)).copied().unwrap_or(0.0);
-            let place = if found.value.len() > 1 { format!(" at row {row}, col {column_at}") } else { String::new() };
-            column.pair("value", &format!("{}{place}", number(value)), theme.text);
+            let ways = match found.value.len() > 1 {
+                true => [format!(" at row {row}, col {column_at}"), format!(" at ({row}, {column_at})")],
+                false => [String::new(), String::new()],
+            };
+            column.pair_in("value", &ways.map(|place| format!("{}{place}", number(value))), theme.text);
             let (excites, inhibits, bias) = sides(&circuit, found, (row, column_at));
             let sum = format!("{} {} {}", number(excites), signed(inhibits), signed(bias));
             column.pair_in("is", &[format!("{sum} bias"), sum], theme.text);
@@ -302,11 +318,18 @@ impl View for Circuits {
 /// What the tiles of a column are, above them.
 fn headings(state: &State, column: Rect, found: bool, buffer: &mut Buffer) {
     let (rows, count) = tiles(column);
+    let line = Rect { y: column.y + 1, height: 1, ..column };
+    // Where a name is wider than its tile, the first three are one.
+    let together = 2 * rows < KERNEL.len() as u16;
+    if together {
+        text::left(buffer, line, if found { "kernel∗map=adds" } else { KERNEL }, state.theme.quiet);
+    }
     let top = in_view(state).into_iter().any(|unit| state.glimpse(unit).is_some());
-    let own = [("kernel", true), ("enters", found), ("adds", found)];
+    let own = [(KERNEL, true), ("enters", found), ("adds", found)];
     let beside = have_icons(state).then_some(("icon", true)).into_iter().chain([("top", top)]);
-    for (at, (name, _)) in (0..count).zip(own.into_iter().chain(beside)).filter(|(_, (_, shown))| *shown) {
-        let mut place = Rect { y: column.y + 1, height: 1, ..slot(column, at) };
+    let all = (0..count).zip(own.into_iter().chain(beside)).filter(|(_, (_, shown))| *shown);
+    for (at, (name, _)) in all.filter(|(at, _)| !together || *at >= TILES) {
+        let mut place = Rect { y: line.y, height: 1, ..slot(column, at) };
         let mut name = name;
         if name == "top" && count > at + 1 {
             let slots = (count - at).min(GLIMPSE as u16);

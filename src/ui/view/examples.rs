@@ -94,7 +94,8 @@ impl View for Examples {
         if let Some((unit, address)) = state.unit().zip(state.address()) {
             column.say(&address, theme.strong);
             let layer = &facts.layers[unit.layer];
-            column.pair("layer", &format!("{}, {} × {}", layer.op, layer.height, layer.width), theme.text);
+            let ways = [format!("{}, {} × {}", layer.op, layer.height, layer.width), layer.op.clone()];
+            column.pair_in("layer", &ways, theme.text);
         }
         let gallery = state.examples();
         match gallery.as_deref() {
@@ -143,13 +144,17 @@ fn counts(state: &State, gallery: &Gallery, column: &mut Column<'_>) {
         return column.pair("scores", "none yet", theme.quiet);
     }
     if tally.is_dead() {
-        return column.pair("dead", "silent for every picture", theme.warn);
+        let ways = ["silent for every picture", "always silent"].map(str::to_owned);
+        return column.pair_in("dead", &ways, theme.warn);
     }
     let silent = match tally.silent {
-        0 => "for no picture".to_owned(),
-        silent => format!("for {} of pictures", numbers::percent(silent as f32 / tally.pictures as f32).trim()),
+        0 => ["for no picture".to_owned(), "never".to_owned()],
+        silent => {
+            let share = numbers::percent(silent as f32 / tally.pictures as f32).trim().to_owned();
+            [format!("for {share} of pictures"), share]
+        }
     };
-    column.pair("silent", &silent, theme.text);
+    column.pair_in("silent", &silent, theme.text);
     let area = area(state);
     if let Some(average) = tally.average(state.examples.by) {
         column.pair("average", &numbers::number(average as f32 * area), theme.text);

@@ -65,13 +65,12 @@ impl View for Filters {
         }
         let line = |row: u16| Rect { y: inner.y + inner.height / 2 + row, height: 1, ..inner };
         if let Some((name, op)) = without(state) {
-            text::centred(
-                buffer,
-                line(0),
-                &format!("{name} is a {op} and has no filters of its own"),
-                state.theme.quiet,
-            );
-            text::centred(buffer, line(1), "[ and ] go to the convolutions beside it", state.theme.quiet);
+            let said = format!("{name} ({op}) has no filters of its own");
+            let lines = text::wrap(&said, usize::from(inner.width));
+            let beside = "[ and ] go to the convolutions beside it";
+            for (row, said) in (0..).zip(lines.iter().map(String::as_str).chain([beside])) {
+                text::centred(buffer, line(row), said, state.theme.quiet);
+            }
         }
     }
 

@@ -144,11 +144,11 @@ impl View for Maps {
         let figures = state.feature_maps().zip(state.unit()).and_then(|(maps, u)| maps.figures.get(u.channel).copied());
         let said = |of: fn(&Figures) -> String| figures.as_ref().map_or_else(|| "…".to_owned(), of);
         column.pair("mean", &said(|f| numbers::number(f.mean)), theme.text);
-        column.pair(
-            "max",
-            &said(|f| format!("{} at row {}, col {}", numbers::number(f.max), f.position.0, f.position.1)),
-            theme.text,
-        );
+        let max = |f: &Figures| numbers::number(f.max);
+        let ways = [|(row, col)| format!("at row {row}, col {col}"), |(row, col)| format!("at ({row}, {col})")];
+        let ways =
+            ways.map(|at| figures.as_ref().map_or("…".to_owned(), |f| format!("{} {}", max(f), at(f.position))));
+        column.pair_in("max", &ways, theme.text);
         column.pair("min", &said(|f| numbers::number(f.min)), theme.text);
         column.pair("zeros", &said(|f| numbers::percent(f.zeros).trim().to_owned()), theme.text);
         unit::dead(state, column);

@@ -1,11 +1,12 @@
 //! View 5: the picture that excites a unit most, naive and regularised, above the icons of the unit's layer.
 
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 
 use super::super::column::Column;
 use super::super::layout::regions;
 use super::super::panes::{Pane, captioned, halves};
-use super::super::{climb, mosaic, numbers, unit};
+use super::super::{climb, mosaic, numbers, text, unit};
 use super::{Hint, View};
 use crate::app;
 use crate::app::command::Command;
@@ -71,6 +72,18 @@ impl View for Maximise {
             panes.push(Pane { place: ICONS, ..mosaic::page(state, below, Sheet::Icons(icons), &order) });
         }
         panes
+    }
+
+    /// What the icons are, above them.
+    fn text(&self, state: &State, inner: Rect, buffer: &mut Buffer) {
+        let below = split(inner).1;
+        let layer = state.facts().zip(state.unit()).map(|(facts, unit)| &facts.layers[unit.layer].name);
+        if let Some((icons, layer)) = state.icons().zip(layer).filter(|_| below.height > 0) {
+            let (made, all) = (icons.made(), icons.tiles.len());
+            let so_far = if made < all { format!(", {made} of {all} so far") } else { String::new() };
+            let line = Rect { y: below.y - 1, height: 1, ..below };
+            text::centred(buffer, line, &format!("all channels of {layer}{so_far}"), state.theme.quiet);
+        }
     }
 
     fn late(&self, state: &State) -> Option<String> {

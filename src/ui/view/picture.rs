@@ -36,19 +36,34 @@ fn settings(facts: &Facts, column: &mut Column<'_>) {
     for source in sources {
         column.say(&format!("{source}:"), theme.quiet);
         for setting in facts.settings.0.iter().filter(|setting| setting.source == source) {
-            column.listed(&format!("  {}", setting.name), NAMES, &setting.value, theme.text);
+            let room = usize::from(column.left.width.saturating_sub(NAMES));
+            match setting.value.width() <= room {
+                true => column.listed(&format!("  {}", setting.name), NAMES, &setting.value, theme.text),
+                false => {
+                    column.left =
+                        Rect { x: column.left.x + 2, width: column.left.width.saturating_sub(2), ..column.left };
+                    column.say(&format!("{}: {}", setting.name, setting.value), theme.text);
+                    column.left = Rect { x: column.left.x - 2, width: column.left.width + 2, ..column.left };
+                }
+            }
         }
     }
 }
 
 /// What is above a picture: of the person (1), of the network (2), of each channel (3 on).
-fn caption(state: &State, part: usize) -> String {
+fn caption(state: &State, part: usize, width: u16) -> String {
     let names = state.facts().map(|facts| facts.preprocess.channels().names()).unwrap_or_default();
-    match part {
-        1 => "as a person sees it".to_owned(),
-        2 => "as the network is fed".to_owned(),
-        part => names.get(part - 3).map_or_else(String::new, |name| format!("{name}, normalised")),
-    }
+    let name = |part: usize| names.get(part - 3).cloned().unwrap_or_default();
+    let fed = || state.seen().map(|seen| seen.prepared.input.dim()).map(|(c, h, w)| format!("{c} × {h} × {w}"));
+    let ways: Vec<String> = match part {
+        1 => vec!["as a person sees it".to_owned(), "to a person".to_owned()],
+        2 => {
+            let [long, short] = ["as the network is fed", "to the network"].map(str::to_owned);
+            fed().map(|size| format!("{long}, {size}")).into_iter().chain([long, short]).collect()
+        }
+        part => vec![format!("{}, normalised", name(part)), name(part)],
+    };
+    text::fitting(&ways, usize::from(width)).to_owned()
 }
 
 impl View for Picture {
@@ -65,25 +80,23 @@ impl View for Picture {
         let seen = state.seen();
         if state.part > 0 {
             let subject = app::view::of(Tab::Picture).subject(state);
-            return vec![captioned(0, inner, caption(state, state.part), subject)];
+            return vec![captioned(0, inner, caption(state, state.part, inner.width), subject)];
         }
         let [top, bottom] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(inner);
         let channels = seen.as_ref().map_or(3, |seen| seen.prepared.input.dim().0);
         let apart = inner.height >= 16 && channels == 3;
         let [left, right] = halves(if apart { top } else { inner });
         let fed = |channel| seen.clone().map(|seen| Subject::Fed(seen, channel));
-        let size = seen.as_ref().map(|seen| {
-            let (c, h, w) = seen.prepared.input.dim();
-            format!("{}, {c} × {h} × {w}", caption(state, 2))
-        });
-        let fed_as = size.filter(|size| size.width() <= usize::from(right.width)).unwrap_or_else(|| caption(state, 2));
-        let mut panes = vec![captioned(0, left, caption(state, 1), photo), captioned(1, right, fed_as, fed(None))];
+        let shown = |place: u32, room: Rect, subject| {
+            captioned(place, room, caption(state, place as usize + 1, room.width), subject)
+        };
+        let mut panes = vec![shown(0, left, photo), shown(1, right, fed(None))];
         if apart {
             let columns: [Rect; 3] = Layout::horizontal([Constraint::Fill(1); 3]).spacing(1).areas(bottom);
             for (channel, area) in columns.into_iter().enumerate() {
                 // The numbers stand below the picture.
                 let room = Rect { height: area.height.saturating_sub(1), ..area };
-                panes.push(captioned(2 + channel as u32, room, caption(state, 3 + channel), fed(Some(channel))));
+                panes.push(shown(2 + channel as u32, room, fed(Some(channel))));
             }
         }
         panes
