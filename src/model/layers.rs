@@ -114,7 +114,7 @@ const ACTIVATIONS: [&str; 15] = [
 pub fn find(graph: &Graph, input: &str, logits: &str, features: Option<&str>) -> Vec<Layer> {
     let used = used_by(graph, logits);
     let mut from_picture: HashSet<&str> = HashSet::from([input]);
-    let (mut layouts, mut wholes) = (Layouts::begin(input), Wholes::default());
+    let (mut layouts, mut wholes) = (Layouts::begin(graph, input), Wholes::default());
     let mut layers: Vec<(usize, Layer)> = Vec::new();
     for node in graph.nodes.iter().filter(|node| used.contains(&node.index)) {
         layouts.follow(node);

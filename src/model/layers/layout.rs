@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::onnx::Node;
+use crate::onnx::{Graph, Node};
 
 /// Where the channels of a tensor with four axes are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,9 +18,14 @@ enum Channels {
 pub(super) struct Layouts<'a>(HashMap<&'a str, Channels>);
 
 impl<'a> Layouts<'a> {
-    /// The picture has its channels second.
-    pub fn begin(picture: &'a str) -> Self {
-        Self(HashMap::from([(picture, Channels::Second)]))
+    /// The picture has its channels second. What a linear layer or a normalisation of channels takes has them last, unless
+    /// it is made otherwise.
+    pub fn begin(graph: &'a Graph, picture: &'a str) -> Self {
+        let linear = |node: &Node| node.op_type == "MatMul" && node.input(1).is_some_and(|by| graph.is_constant(by));
+        let taking = graph.nodes.iter().filter(|node| linear(node) || normalises_last(node));
+        let mut known: HashMap<&str, _> = taking.filter_map(|node| Some((node.input(0)?, Channels::Last))).collect();
+        known.insert(picture, Channels::Second);
+        Self(known)
     }
 
     /// Whether the channels of a tensor are known to be last.
@@ -47,7 +52,7 @@ impl<'a> Layouts<'a> {
             | "DepthToSpace"
             | "SpaceToDepth" => Some(Channels::Second),
             "MatMul" => Some(Channels::Last),
-            "LayerNormalization" if matches!(node.attr_int("axis"), None | Some(-1 | 3)) => Some(Channels::Last),
+            "LayerNormalization" if normalises_last(node) => Some(Channels::Last),
             "Transpose" => match node.attr_ints("perm") {
                 Some([0, 3, 1, 2]) => Some(Channels::Second),
                 Some([0, 2, 3, 1]) => Some(Channels::Last),
@@ -67,4 +72,9 @@ impl<'a> Layouts<'a> {
             self.0.extend(node.outputs.iter().map(|output| (output.as_str(), channels)));
         }
     }
+}
+
+/// Whether a node normalises along the last axis.
+fn normalises_last(node: &Node) -> bool {
+    node.op_type == "LayerNormalization" && matches!(node.attr_int("axis"), None | Some(-1 | 3))
 }

@@ -199,7 +199,12 @@ fn maps_whose_channels_come_last_are_no_layers() {
     b.named_node("Reshape", &["sum", "sizes"], &["windows"], &[]);
     b.named_node("Concat", &["windows", "windows"], &["rolled"], &[("axis", Attr::Int(1))]);
     b.named_node("Add", &["sum", "rolled"], &["tokens again"], &[]);
-    b.named_node("Transpose", &["tokens again"], &["maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
+    // As timm puts them together: nothing but the linear layer says where their channels are.
+    b.named_node("Add", &["windows", "rolled"], &["only windows"], &[]);
+    b.named_node("MatMul", &["windows", "linear"], &["of windows"], &[]);
+    b.named_node("Add", &["only windows", "of windows"], &["tokens at last"], &[]);
+    b.named_node("Add", &["tokens again", "tokens at last"], &["all tokens"], &[]);
+    b.named_node("Transpose", &["all tokens"], &["maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
     b.named_node("Add", &["maps", "x"], &["block"], &[]);
     b.named_node("Transpose", &["wide"], &["wide maps"], &[("perm", Attr::Ints(&[0, 3, 1, 2]))]);
     b.named_node("ReduceMean", &["wide maps"], &["mean"], &[("axes", Attr::Ints(&[2, 3]))]);
