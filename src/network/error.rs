@@ -69,10 +69,10 @@ pub enum NetworkError {
     #[error(transparent)]
     UnknownLayer(#[from] UnknownLayer),
     /// A loop that does not seem to end.
-    #[error("one run of the network has not ended after {seconds} s: does one of its loops end at all?")]
+    #[error("one run of the network has not ended after {seconds:.0} s: does one of its loops end at all?")]
     Endless {
         /// How long it was given.
-        seconds: u64,
+        seconds: f64,
     },
     /// A run that takes more memory than any network of its size.
     #[error(

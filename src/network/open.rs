@@ -211,7 +211,7 @@ impl Looking<'_> {
             None => {
                 let mut forward = load(&model, &logits, &layers, engine)?;
                 let zeros = Value::from(Array4::<f32>::zeros(pictures));
-                let patience = Patience::begin(model.graph(), pictures.iter().product());
+                let patience = Patience::begin(&model, pictures.iter().product());
                 let values =
                     forward.run(&[(&input, &zeros)], &exposed, &patience.cancel).map_err(|error| match error {
                         EngineError::Cancelled => patience.reason(),

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::NetworkError;
 use crate::engine::{self, Cancel};
-use crate::onnx::Graph;
+use crate::onnx::Model;
 
-/// How long the first run of a network with loops may take.
-const LONGEST: Duration = Duration::from_secs(10);
+/// How long the first run of a network with loops may take: the smallest, and one more second for so many bytes of it.
+const SHORTEST: Duration = Duration::from_secs(1);
+const BYTES_A_SECOND: f64 = 2e7;
 
 /// How often memory is looked at.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -28,20 +29,26 @@ pub(super) struct Patience {
     pub cancel: Cancel,
     /// Bytes that were taken when that was too much; 0 before.
     taken: Arc<AtomicU64>,
+    /// How long the run may take, where it may not take for ever.
+    longest: Option<Duration>,
     /// Dropped with this, which ends the thread that watches.
     _done: mpsc::Sender<()>,
 }
 
 impl Patience {
-    /// Begins to watch a run of a graph on pictures of so many numbers.
-    pub fn begin(graph: &Graph, numbers: usize) -> Self {
-        let loops = graph.nodes.iter().any(|node| matches!(node.op_type.as_str(), "Loop" | "Scan" | "If"));
-        let ends = loops.then(|| Instant::now() + LONGEST);
-        Self::within(ends, MOST.saturating_add((numbers as u64).saturating_mul(TIMES * size_of::<f32>() as u64)))
+    /// Begins to watch a run of a model on pictures of so many numbers.
+    pub fn begin(model: &Model, numbers: usize) -> Self {
+        let loops = model.graph().nodes.iter().any(|node| matches!(node.op_type.as_str(), "Loop" | "Scan" | "If"));
+        let longest = SHORTEST + Duration::from_secs_f64(model.bytes().len() as f64 / BYTES_A_SECOND);
+        Self::within(
+            loops.then_some(longest),
+            MOST.saturating_add((numbers as u64).saturating_mul(TIMES * size_of::<f32>() as u64)),
+        )
     }
 
-    /// A watch until a moment, over so many more bytes.
-    fn within(ends: Option<Instant>, most: u64) -> Self {
+    /// A watch for so long, over so many more bytes.
+    fn within(longest: Option<Duration>, most: u64) -> Self {
+        let ends = longest.map(|longest| Instant::now() + longest);
         let (cancel, taken) = (Cancel::new(), Arc::new(AtomicU64::new(0)));
         let (done, wait) = mpsc::channel();
         let (watched, stop) = (taken.clone(), cancel.clone());
@@ -58,13 +65,13 @@ impl Patience {
                 }
             }
         });
-        Self { cancel, taken, _done: done }
+        Self { cancel, taken, longest, _done: done }
     }
 
     /// Why the run was given up.
     pub fn reason(&self) -> NetworkError {
         match self.taken.load(Ordering::Relaxed) {
-            0 => NetworkError::Endless { seconds: LONGEST.as_secs() },
+            0 => NetworkError::Endless { seconds: self.longest.unwrap_or_default().as_secs_f64() },
             bytes => NetworkError::TooMuchMemory { mib: bytes >> 20 },
         }
     }
@@ -83,7 +90,7 @@ mod tests {
         }
         let error = patience.reason();
         assert!(matches!(error, NetworkError::TooMuchMemory { mib: 8.. }), "{error}");
-        let patience = Patience::within(Some(Instant::now()), u64::MAX);
+        let patience = Patience::within(Some(Duration::ZERO), u64::MAX);
         while !patience.cancel.is_cancelled() {
             thread::yield_now();
         }
