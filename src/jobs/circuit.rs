@@ -128,14 +128,19 @@ pub fn unit(
     let along = |at: usize, count: usize, side: u32| (at as u32 * side).div_ceil(count.max(1) as u32);
     let (left, top) = (along(column, width, picture.width()), along(row, height, picture.height()));
     let (right, bottom) = (along(column + 1, width, picture.width()), along(row + 1, height, picture.height()));
-    frame(&mut picture, (left, top), (right.max(left + 4), bottom.max(top + 4)));
+    let least = if picture.width().max(picture.height()) < SMALL { 3 } else { 4 };
+    frame(&mut picture, (left, top), (right.max(left + least), bottom.max(top + least)));
     picture
 }
+
+/// Longest side of a picture, as half-blocks have it, on which a frame is a single pixel wide.
+const SMALL: u32 = 120;
 
 /// A frame around a rectangle, dark outside and light inside, so that it is seen on any ground.
 fn frame(picture: &mut RgbImage, (left, top): (u32, u32), (right, bottom): (u32, u32)) {
     let (width, height) = picture.dimensions();
-    for (grown, colour) in [(2, [0; 3]), (1, [255; 3]), (0, [255; 3])] {
+    let small = width.max(height) < SMALL;
+    for (grown, colour) in [(2, [0; 3]), (1, [255; 3]), (0, [255; 3])].into_iter().skip(if small { 2 } else { 0 }) {
         let (left, top) = (left.saturating_sub(grown), top.saturating_sub(grown));
         let (right, bottom) = ((right + grown).min(width), (bottom + grown).min(height));
         let mut put = |x: u32, y: u32| {
