@@ -5,7 +5,8 @@
 //! the runtime computes in its blocked layout of convolutions (ReduceMax and ArgMax would have every map laid out anew).
 //! Rows and columns together tell where a map is highest. The reductions are listed from the last layer to the first,
 //! because the runtime begins with the last node that nothing else needs: each map is then reduced while it is still in the
-//! cache, and freed.
+//! cache, and freed. A residual sum of maps that are reduced themselves would cost two passes over memory, one to add and
+//! one for the ReLU: it is made part of a convolution, see [`surgery::sum_in_convolutions`].
 //!
 //! Must not know what the numbers are kept for.
 
@@ -15,8 +16,9 @@ use ndarray::{Array4, ArrayD, Axis};
 
 use super::{Network, NetworkError, Scores, batch};
 use crate::engine::{Cancel, Effort, Engine, Session};
+use crate::model::layers::Kind;
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{Model, surgery};
+use crate::onnx::{Model, Node, surgery};
 
 /// A session that digests pictures.
 pub struct Digest {
@@ -26,6 +28,9 @@ pub struct Digest {
     outputs: Vec<[String; 3]>,
     part: Option<usize>,
 }
+
+/// Channels that the runtime's blocked layout takes together, at most.
+const BLOCK: usize = 16;
 
 /// Most sessions that give whole feature maps: each holds its own copy of the weights up to its last layer.
 const KEPT: usize = 3;
@@ -45,7 +50,11 @@ pub struct Maps {
 impl Network {
     /// A session on `engine` that digests every layer.
     pub fn digest(&self, engine: &dyn Engine) -> Result<Digest, NetworkError> {
-        let mut builder = GraphBuilder::beside(self.graph(), "lensor/digest/");
+        // Only the processor has a layout in which such a convolution is no work.
+        let blocked = cfg!(target_arch = "x86_64") && engine.device().starts_with("CPU");
+        let sums = if blocked { self.residual_sums() } else { Vec::new() };
+        let model = surgery::sum_in_convolutions(&self.model, &sums)?;
+        let mut builder = GraphBuilder::beside(model.graph(), "lensor/digest/");
         let mut outputs = Vec::with_capacity(self.layers.len());
         for layer in self.layers.iter().rev() {
             let maps = layer.tensor.as_str();
@@ -60,11 +69,31 @@ impl Network {
             outputs.push([average, rows, columns]);
         }
         outputs.reverse();
-        let extended = Model::from_bytes(self.model.extended(builder.finish()), self.model.beside().clone())?;
+        let extended = Model::from_bytes(model.extended(builder.finish()), model.beside().clone())?;
         let ends: Vec<&str> = outputs.iter().flatten().map(String::as_str).collect();
         let cut = surgery::cut(&extended, &ends)?;
         let session = engine.load(cut.bytes(), self.model.beside(), Effort::Full)?;
         Ok(Digest { session, input: self.input.name.clone(), outputs, part: self.part })
+    }
+
+    /// Sums behind which a ReLU makes the maps of a layer, and of which a summand is the maps of another that a convolution
+    /// made.
+    fn residual_sums(&self) -> Vec<surgery::Sum> {
+        let graph = self.graph();
+        let of = |tensor: &str| self.layers.iter().find(|layer| layer.tensor == tensor);
+        let sum = |node: &Node| {
+            let [behind] = graph.consumers(node.output()) else { return None };
+            let relu = graph.nodes.get(*behind).filter(|relu| relu.qualified_op() == "Relu")?;
+            let block = of(relu.output()).filter(|block| block.channels.is_multiple_of(BLOCK))?;
+            let size = (block.channels, block.height, block.width);
+            let alike = |tensor: &String| {
+                let layer = of(tensor).filter(|layer| layer.kind == Kind::Conv)?;
+                (size == (layer.channels, layer.height, layer.width)).then_some(())
+            };
+            let input = node.inputs.iter().position(|tensor| alike(tensor).is_some())?;
+            Some(surgery::Sum { node: node.index, input, channels: block.channels })
+        };
+        graph.nodes.iter().filter(|node| node.qualified_op() == "Add").filter_map(sum).collect()
     }
 
     /// What gives the feature maps of any layer on `engine`, computed as [`Network::digest`] computes them.
@@ -145,6 +174,8 @@ mod tests {
     use super::*;
     use crate::fixtures::{engine, network, sine, tiny_a};
     use crate::interpretation::feature_maps::FeatureMaps;
+    use crate::model::bundled::Bundled;
+    use crate::model::source::Source;
 
     #[test]
     fn a_digest_says_what_the_maps_say() {
@@ -169,6 +200,23 @@ mod tests {
         }
         let highest = whole[1].slice(s![0, 3, .., ..]).iter().copied().fold(f32::MIN, f32::max);
         assert_eq!(scores[0][2].pairs().nth(3).unwrap().1, highest, "the very same bits");
+    }
+
+    #[test]
+    fn residual_sums_are_the_very_same_in_a_convolution() {
+        let source = Source::Bundled(Bundled::Scenes);
+        let network = Network::open(&source, engine(), &Default::default()).unwrap();
+        let sums = network.residual_sums();
+        assert!(sums.len() > 6, "{sums:?}");
+        let x = sine((1, 3, 128, 128), [1.0, 0.37, 0.2]);
+        let scores = network.digest(&*engine()).unwrap().run(&x, &Cancel::new()).unwrap();
+        let layers: Vec<usize> = (0..network.layers().len()).collect();
+        let whole = network.maps(engine()).run(&x, &layers, &Cancel::new()).unwrap();
+        for ((scores, maps), layer) in scores[0].iter().zip(&whole).zip(network.layers()) {
+            for ((_, max), map) in scores.pairs().zip(maps.index_axis(Axis(0), 0).outer_iter()) {
+                assert_eq!(max, map.fold(f32::NEG_INFINITY, |a, b| b.max(a)), "{}", layer.name);
+            }
+        }
     }
 
     #[test]

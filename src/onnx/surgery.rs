@@ -16,6 +16,7 @@ mod opset;
 mod picture;
 mod resume;
 mod size;
+mod sums;
 
 pub use along::{Along, along};
 pub use batch::free_batch;
@@ -28,6 +29,7 @@ pub use opset::raise_opset;
 pub use picture::float_picture;
 pub use resume::resume;
 pub use size::free_size;
+pub use sums::{Sum, sum_in_convolutions};
 
 /// Field numbers of the ONNX schema that are followed or written here.
 pub(super) mod field {
