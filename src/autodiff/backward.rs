@@ -89,7 +89,7 @@ impl<'a> Backward<'a> {
         let model = self.model;
         for node in model.graph().nodes.iter().rev() {
             let reached = node.outputs.iter().any(|output| self.arrived.contains_key(output));
-            if reached && node.inputs.iter().chain(&node.captured).any(|input| self.wants(input)) {
+            if reached && node.uses().any(|input| self.wants(input)) {
                 self.passes_sum = self.sums(node.output());
                 rules::apply(self, node)?;
                 let size = self.builder.stored().saturating_add(self.model.bytes().len() as u64);
@@ -379,7 +379,7 @@ fn batch(graph: &Graph, observations: &Observations) -> Dim {
 fn active<'a>(graph: &'a Graph, wrt: &[&'a str]) -> HashSet<&'a str> {
     let mut active: HashSet<&str> = wrt.iter().copied().collect();
     for node in graph.nodes.iter().filter(|node| !rules::stops_gradient(node)) {
-        if node.inputs.iter().chain(&node.captured).any(|name| active.contains(name.as_str())) {
+        if node.uses().any(|name| active.contains(name)) {
             active.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
         }
     }
@@ -393,10 +393,9 @@ pub fn without_rule<'a>(graph: &'a Graph, from: &'a str, score: &'a str) -> Vec<
     let mut needed = HashSet::from([score]);
     let mut found = Vec::new();
     for node in graph.nodes.iter().rev().filter(|node| !rules::stops_gradient(node)) {
-        let mut inputs = node.inputs.iter().chain(&node.captured).map(String::as_str);
         let on_the_way = node.outputs.iter().any(|output| needed.contains(output.as_str()));
-        if on_the_way && inputs.clone().any(|input| active.contains(input)) {
-            needed.extend(&mut inputs);
+        if on_the_way && node.uses().any(|input| active.contains(input)) {
+            needed.extend(node.uses());
             found.extend((!rules::exists(node)).then_some(node));
         }
     }

@@ -39,7 +39,7 @@ fn rule(op: &str) -> Option<Rule> {
         "Clip" => activation::clip,
         "PRelu" => activation::prelu,
         "Identity" | "Dropout" => activation::pass,
-        "Cast" => activation::cast,
+        "Cast" | "CastLike" => activation::cast,
         "Abs" | "Celu" | "Cos" | "Elu" | "Erf" | "Exp" | "Gelu" | "HardSigmoid" | "HardSwish" | "LeakyRelu" | "Log"
         | "Mish" | "Neg" | "Reciprocal" | "Selu" | "Sigmoid" | "Sin" | "Softplus" | "Softsign" | "Sqrt" | "Swish"
         | "Tanh" | "ThresholdedRelu" => pointwise::pointwise,

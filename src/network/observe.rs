@@ -113,8 +113,7 @@ impl<'a> Plan<'a> {
         let mut fixed = Vec::new();
         for node in &graph.nodes {
             let is_fixed = matches!(node.op_type.as_str(), "Shape" | "Size")
-                || !node.inputs.iter().chain(&node.captured).any(|name| varies.contains(name.as_str()))
-                    && !node.op_type.starts_with("Random");
+                || !node.uses().any(|name| varies.contains(name)) && !node.op_type.starts_with("Random");
             // A sequence is no tensor; what is taken from it is one.
             if node.op_type.contains("Sequence")
                 && !matches!(node.op_type.as_str(), "SequenceAt" | "ConcatFromSequence")
@@ -168,7 +167,7 @@ fn element_of(graph: &Graph, node: &Node, output: usize, known: &HashMap<&str, E
             to.map_or(ElementType::F32, element)
         }
         ("Constant", _) => node.attr_tensor("value").map_or(ElementType::F32, |tensor| element(tensor.data_type())),
-        ("Where", _) => of_input(1).unwrap_or(ElementType::F32),
+        ("CastLike" | "Where", _) => of_input(1).unwrap_or(ElementType::F32),
         _ => of_input(0).unwrap_or(ElementType::F32),
     }
 }

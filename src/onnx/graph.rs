@@ -90,6 +90,12 @@ impl Node {
         self.inputs.get(index).map(String::as_str).filter(|name| !name.is_empty())
     }
 
+    /// Names of all tensors that it computes with, in its inner graphs too; of CastLike's second input only the type counts.
+    pub fn uses(&self) -> impl Iterator<Item = &str> {
+        let given = if self.op_type == "CastLike" { 1 } else { self.inputs.len() };
+        self.inputs.iter().take(given).chain(&self.captured).map(String::as_str)
+    }
+
     /// Name of the first output.
     pub fn output(&self) -> &str {
         self.outputs.first().map_or("", String::as_str)
@@ -292,7 +298,7 @@ impl Graph {
     pub fn made_from<'a>(&'a self, sources: impl IntoIterator<Item = &'a str>) -> HashSet<&'a str> {
         let mut made: HashSet<&str> = sources.into_iter().collect();
         for node in &self.nodes {
-            if node.inputs.iter().chain(&node.captured).any(|name| made.contains(name.as_str())) {
+            if node.uses().any(|name| made.contains(name)) {
                 made.extend(node.outputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
             }
         }

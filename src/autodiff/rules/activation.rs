@@ -39,9 +39,12 @@ pub(super) fn pass(backward: &mut Backward, node: &Node, gradient: &str) -> Resu
     Ok(())
 }
 
-/// Cast between float types: the gradient is cast back.
+/// Cast between float types: the gradient is cast back. It ends at what is no float.
 pub(super) fn cast(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
     let x = input(node)?;
+    if !matches!(backward.observed(node.output())?.element, ElementType::F32 | ElementType::F64) {
+        return Ok(());
+    }
     let back = match backward.observed(x)?.element {
         ElementType::F64 => DataType::Double,
         _ => DataType::Float,

@@ -51,6 +51,31 @@ fn logits_with_trailing_axes_before_a_softmax() {
     }
 }
 
+#[test]
+fn a_type_that_is_taken_from_the_picture_depends_on_no_elements() {
+    // As torch.export leaves a convolution without a bias, where constants are not folded.
+    let mut b = with_input([4, 6, 6]);
+    b.named_floats("kernel", sine((3, 4, 3, 3), [0.5, 1.9, 0.4]).view());
+    let (zero, three) = (b.scalar(0.0), b.ints(&[3]));
+    let typed = b.node("CastLike", &[&zero, "x"], &[]);
+    let bias = b.node("Expand", &[&typed, &three], &[]);
+    let maps = b.node("Conv", &["x", "kernel", &bias], &[]);
+    let again = b.node("CastLike", &[&maps, "x"], &[]);
+    b.named_node("GlobalAveragePool", &[&again], &["z"], &[]);
+    b.output("z");
+    let x = sine(IxDyn(&[2, 4, 6, 6]), [1.0, 0.37, 0.2]);
+    let answer = |model: Vec<u8>| {
+        let mut probe = differentiated(&model, x.shape(), &["x"], &[]).unwrap();
+        probe.ask(&x, &one_hot(2, 3, 1), &one_hot(2, 3, 9))
+    };
+    let mut folded = with_input([4, 6, 6]);
+    folded.named_floats("kernel", sine((3, 4, 3, 3), [0.5, 1.9, 0.4]).view());
+    folded.named_node("Conv", &["x", "kernel"], &["maps"], &[]);
+    folded.named_node("GlobalAveragePool", &["maps"], &["z"], &[]);
+    folded.output("z");
+    assert_eq!(answer(b.into_model(17)).gradients, answer(folded.into_model(17)).gradients);
+}
+
 /// x → Relu → (Identity → Relu …) with an operator that has no rule on the way, or beside it.
 fn with_unknown(on_path: bool) -> Vec<u8> {
     let mut b = with_input([1, 2, 2]);
