@@ -9,9 +9,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use lensor::attribution::{MethodId, Of, Parameters, Question, Target, explain, grad_cam};
 use lensor::engine::device::DeviceChoice;
 use lensor::engine::library::Search;
-use lensor::engine::{self, Cancel};
+use lensor::engine::{self, Cancel, Effort, Value};
 use lensor::model::source::Source;
 use lensor::network::{At, Network};
+use lensor::onnx::Beside;
 use ndarray::{Array3, Array4, Axis, stack};
 
 #[path = "support/resnet18.rs"]
@@ -39,8 +40,14 @@ fn asking(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("resnet18");
     group.sample_size(10).warm_up_time(Duration::from_secs(1));
+    let engine = engine::open(&Search::default(), &DeviceChoice::Cpu, None, &mut |_, _| ()).unwrap();
+    let mut plain = engine.load(&resnet18::model(), &Beside::default(), Effort::Full).unwrap();
     for count in [1, 8] {
         let x = batch(count);
+        let value = Value::from(x.clone());
+        group.bench_function(format!("plain forward, batch {count}"), |bencher| {
+            bencher.iter(|| black_box(plain.run(&[("input", &value)], &["logits"], &cancel).unwrap()));
+        });
         group.bench_function(format!("forward, batch {count}"), |bencher| {
             bencher.iter(|| black_box(network.forward(&x, &[], &cancel).unwrap()));
         });
@@ -48,6 +55,11 @@ fn asking(criterion: &mut Criterion) {
             bencher.iter(|| black_box(network.gradient(&x, &vec![target; count], At::Input, &cancel).unwrap()));
         });
     }
+    let path = network.path(&picture * 0.0, picture.clone()).unwrap();
+    let places: Vec<f32> = (0..8).map(|place| place as f32 / 8.0).collect();
+    group.bench_function("sum of gradients, batch 8", |bencher| {
+        bencher.iter(|| black_box(network.gradient_sum(&path, &places, &[0.125; 8], target, &cancel).unwrap()));
+    });
     // The forward pass of the last picture is kept: another picture each time, or another class of the same.
     let pictures = [picture.clone(), picture.mapv(|value| value * 0.9)];
     let mut turn = 0;
