@@ -270,7 +270,7 @@ fn keys_walk_along_circuits_and_back() {
     terminal.send("\x7f");
     terminal.wait(&["b.png ▸ Circuits ▸ maps:0", "▸ picture:", "ready"]);
     terminal.send("u");
-    terminal.wait(&["by what they add to the whole map", "ready"]);
+    terminal.wait(&["by what they add in all", "ready"]);
     terminal.send("y");
     terminal.wait(&["copied: lensor circuits b.png --model colours.onnx"]);
     terminal.send("e");
