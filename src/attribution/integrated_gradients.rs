@@ -47,8 +47,9 @@ pub(super) fn explain(
     let difference = of_input - of_baseline;
 
     let nodes = parameters.quadrature.nodes(parameters.steps);
-    let path = network.path(baseline.clone(), input - &baseline)?;
-    let mut sum = RunningSum::new(input, baseline, (target, activation), difference);
+    let direction = input - &baseline;
+    let path = network.path(baseline.clone(), direction.clone())?;
+    let mut sum = RunningSum::new(input, baseline, direction, (target, activation), difference);
     if parameters.path {
         sum.steps = Some(Steps::new(input, nodes.len()));
     }
@@ -115,6 +116,7 @@ impl RunningSum {
     fn new(
         input: &Array3<f32>,
         baseline: Array3<f32>,
+        direction: Array3<f32>,
         (target, activation): (Target, Activation),
         difference: f64,
     ) -> Self {
@@ -122,7 +124,7 @@ impl RunningSum {
             target,
             activation,
             difference,
-            direction: input - &baseline,
+            direction,
             input: Arc::new(input.clone()),
             baseline: Arc::new(baseline),
             weighted: Array3::zeros(input.dim()),
