@@ -24,6 +24,9 @@ pub use value::{ElementType, Value};
 
 use crate::onnx::Beside;
 
+/// Most elements of a tensor: 1 GiB of 32-bit floats.
+pub const MOST_ELEMENTS: usize = 1 << 28;
+
 /// Why a graph could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -42,10 +45,10 @@ pub enum EngineError {
         /// The runtime's own words, which name the node.
         reason: String,
     },
-    /// An output is larger than any feature map.
+    /// A tensor is larger than any feature map.
     #[error("the tensor `{output}` has the shape {shape:?}, more than 1 GiB: give the network smaller pictures")]
     TooLarge {
-        /// Name of the output.
+        /// Name of the tensor.
         output: String,
         /// Its shape.
         shape: Vec<i64>,
@@ -83,11 +86,28 @@ pub trait Session: Send {
         held: &[&str],
         cancel: &Cancel,
     ) -> Result<(Vec<Value>, Vec<Held>), EngineError>;
+
+    /// What the runtime knows of the outputs before any run.
+    fn outlets(&self) -> Vec<Outlet>;
+}
+
+/// What is known of an output before any run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlet {
+    /// Its name.
+    pub name: String,
+    /// Type of its elements; `None` for one that lensor does not read.
+    pub element: Option<ElementType>,
+    /// Sizes of the axes, `None` where they are decided by a run. Of a tensor of which not even the number of axes is known
+    /// there are none, as of a single number.
+    pub shape: Vec<Option<usize>>,
 }
 
 /// How much the runtime works on a graph before its first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
+    /// None: for graphs that are not run, and only asked what is known of their outputs.
+    None,
     /// Little: loads in about half the time and memory, for graphs that run a few times.
     Light,
     /// All it can, such as laying out convolution weights for the processor: for graphs that run often.

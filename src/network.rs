@@ -10,7 +10,7 @@ use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::{Observations, Observed, Policy, Request};
-use crate::engine::{Cancel, Engine, Given, Session, Value};
+use crate::engine::{Cancel, Engine, EngineError, Given, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::Head;
 use crate::model::input::ImageInput;
@@ -283,16 +283,13 @@ impl Network {
         if self.observations.is_none() {
             let [channels, height, width] = self.preprocess.shape();
             let shape = [self.part.unwrap_or(1), channels, height, width];
-            let (memory, runtime) = (self.memory.as_deref(), self.engine.version());
-            let observations = match memo::recall(memory, &self.model, &shape, runtime) {
-                Some(known) => known,
-                None => {
-                    let observations = observe::observe(&self.model, &*self.engine, &self.input.name, &shape)?;
-                    memo::keep(memory, &self.model, &shape, runtime, &observations);
-                    observations
-                }
+            let (model, engine, input) = (&self.model, &*self.engine, self.input.name.as_str());
+            let look = || match observe::infer(model, engine, input, &shape, &Cancel::new())? {
+                Some(known) => Ok(Some(known)),
+                None => observe::observe(model, engine, input, &shape).map(Some),
             };
-            self.observations = Some(observations);
+            let seen = memo::recall::<EngineError>(self.memory.as_deref(), model, &shape, engine.version(), look)?;
+            self.observations = seen;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::cuda;
 use super::device::DeviceChoice;
 use super::library::{Library, LibraryError, numbers};
-use super::{Cancel, Effort, Engine, EngineError, Given, OpenError, Session, Value};
+use super::{Cancel, Effort, Engine, EngineError, Given, OpenError, Outlet, Session, Value};
 use crate::onnx::Beside;
 
 mod held;
@@ -119,6 +119,7 @@ impl OrtEngine {
         // Level 3 adds the blocked layout of convolutions to level 2: on ResNet-18 a run takes a fifth less, but loading
         // takes nearly twice as long (135 ms instead of 75) and the weights are held once more.
         let level = match effort {
+            Effort::None => GraphOptimizationLevel::Disable,
             Effort::Light => GraphOptimizationLevel::Level2,
             Effort::Full => GraphOptimizationLevel::All,
         };
@@ -126,7 +127,7 @@ impl OrtEngine {
             .with_optimization_level(level)?
             .with_intra_threads(self.threads)?
             .with_config_entry(STOP_SPINNING, "1")?;
-        if let Some((index, tf32)) = self.cuda {
+        if let Some((index, tf32)) = self.cuda.filter(|_| effort != Effort::None) {
             let provider = CUDA::default()
                 .with_device_id(index as i32)
                 // ONNX Runtime's own default is on, which is felt in a gradient's fourth digit.
@@ -283,6 +284,15 @@ impl Session for OrtSession {
         let values = outputs.iter().map(|name| find(name)?.value()).collect::<Result<_, _>>()?;
         let held = held.iter().map(find).collect::<Result<_, _>>()?;
         Ok((values, held))
+    }
+
+    fn outlets(&self) -> Vec<Outlet> {
+        let outlet = |outlet: &ort::value::Outlet| {
+            let ort::value::ValueType::Tensor { ty, shape, .. } = outlet.dtype() else { return None };
+            let shape = shape.iter().map(|size| usize::try_from(*size).ok()).collect();
+            Some(Outlet { name: outlet.name().to_owned(), element: held::element(*ty), shape })
+        };
+        self.session.outputs().iter().filter_map(outlet).collect()
     }
 }
 

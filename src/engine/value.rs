@@ -74,6 +74,18 @@ impl Value {
         }
     }
 
+    /// The elements one after another, each in little-endian order.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::F32(a) => a.iter().flat_map(|element| element.to_le_bytes()).collect(),
+            Self::F64(a) => a.iter().flat_map(|element| element.to_le_bytes()).collect(),
+            Self::I64(a) => a.iter().flat_map(|element| element.to_le_bytes()).collect(),
+            Self::I32(a) => a.iter().flat_map(|element| element.to_le_bytes()).collect(),
+            Self::U8(a) => a.iter().copied().collect(),
+            Self::Bool(a) => a.iter().map(|element| u8::from(*element)).collect(),
+        }
+    }
+
     /// The array, if its elements are 32-bit floats.
     pub fn into_f32(self) -> Result<ArrayD<f32>, EngineError> {
         match self {

@@ -9,11 +9,11 @@ use ndarray::{Array3, Array4, Axis};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::{self, GradientModel, Observations, Policy, Request};
-use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Given, Held, Session, Value};
+use crate::engine::{Cancel, Effort, Engine, EngineError, Given, Held, Session, Value};
 use crate::onnx::{DataType, Graph, Model, surgery};
 
 use super::prediction::predicted;
-use super::{At, Gradients, Network, NetworkError, batch, tensors};
+use super::{At, Gradients, Network, NetworkError, batch, observe, tensors};
 
 /// Most pairs of sessions kept: each holds its own copy of the weights.
 const KEPT: usize = 2;
@@ -125,15 +125,7 @@ fn used_later(graph: &Graph, first: usize, fixed: impl Fn(&str) -> bool) -> Vec<
 
 /// A tensor as the second half declares it.
 fn declared<'a>((name, value): (&'a str, &'a Held)) -> (&'a str, DataType, &'a [usize]) {
-    let element = match value.element_type() {
-        ElementType::F32 => DataType::Float,
-        ElementType::F64 => DataType::Double,
-        ElementType::I64 => DataType::Int64,
-        ElementType::I32 => DataType::Int32,
-        ElementType::U8 => DataType::Uint8,
-        ElementType::Bool => DataType::Bool,
-    };
-    (name, element, value.shape())
+    (name, observe::data_type(value.element_type()), value.shape())
 }
 
 impl Network {

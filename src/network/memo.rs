@@ -47,16 +47,24 @@ enum Kind {
     Bool,
 }
 
-/// What is known in this folder of a model that is run on `shape` by this version of the runtime.
-pub(super) fn recall(folder: Option<&Path>, model: &Model, shape: &[usize], runtime: &str) -> Option<Observations> {
-    read(&file(folder?, model, shape, runtime)?)
-}
-
-/// Keeps what was seen in this folder, where there is one.
-pub(super) fn keep(folder: Option<&Path>, model: &Model, shape: &[usize], runtime: &str, observations: &Observations) {
-    if let Some(file) = folder.and_then(|folder| file(folder, model, shape, runtime)) {
-        write(&file, observations);
+/// What is kept in this folder of a model that is run on `shape` by this version of the runtime; otherwise what `look` sees,
+/// which is kept from then on where there is a folder.
+pub(super) fn recall<E>(
+    folder: Option<&Path>,
+    model: &Model,
+    shape: &[usize],
+    runtime: &str,
+    look: impl FnOnce() -> Result<Option<Observations>, E>,
+) -> Result<Option<Observations>, E> {
+    let file = folder.and_then(|folder| file(folder, model, shape, runtime));
+    if let Some(known) = file.as_deref().and_then(read) {
+        return Ok(Some(known));
     }
+    let seen = look()?;
+    if let (Some(file), Some(seen)) = (&file, &seen) {
+        write(file, seen);
+    }
+    Ok(seen)
 }
 
 /// The file for a model; `None` for one whose constants lie elsewhere.

@@ -11,6 +11,10 @@ use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, Session, V
 use crate::onnx::build::GraphBuilder;
 use crate::onnx::{DataType, Graph, Model, Node, tap};
 
+mod infer;
+
+pub use infer::infer;
+
 /// Runs the model on zeros, once with a batch of `shape` and, where it takes that, once with one picture more: the axis
 /// whose size differs is the batch's. `input` is the name of the picture input and `shape` its shape `[batch, C, H, W]`.
 pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize]) -> Result<Observations, EngineError> {
@@ -102,6 +106,8 @@ struct Plan<'a> {
     /// Those among them that are computed from constants and shapes only.
     fixed: Vec<&'a str>,
     elements: HashMap<&'a str, ElementType>,
+    /// What is computed from a picture.
+    varies: HashSet<&'a str>,
 }
 
 impl<'a> Plan<'a> {
@@ -134,7 +140,7 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        Self { tensors, fixed, elements }
+        Self { tensors, fixed, elements, varies }
     }
 }
 
@@ -146,6 +152,18 @@ fn element(elem: DataType) -> ElementType {
         DataType::Uint8 => ElementType::U8,
         DataType::Bool => ElementType::Bool,
         _ => ElementType::F32,
+    }
+}
+
+/// A type of elements, as a model declares it.
+pub(super) fn data_type(element: ElementType) -> DataType {
+    match element {
+        ElementType::F32 => DataType::Float,
+        ElementType::F64 => DataType::Double,
+        ElementType::I64 => DataType::Int64,
+        ElementType::I32 => DataType::Int32,
+        ElementType::U8 => DataType::Uint8,
+        ElementType::Bool => DataType::Bool,
     }
 }
 

@@ -12,7 +12,7 @@ use super::halves::Halves;
 use super::pullback::PullbackSessions;
 use super::sessions::GradientSessions;
 use super::values::ValueSessions;
-use super::{Network, NetworkError, branches, memo};
+use super::{Network, NetworkError, branches, memo, observe};
 use crate::autodiff::Observations;
 use crate::engine::{Effort, Engine, EngineError, Session, Value};
 use crate::model::head;
@@ -178,7 +178,9 @@ impl Looking<'_> {
         let freed = surgery::free_batch(model)?;
         match (freed, self.declared.batch) {
             (Some(freed), Some(batch)) => self.look_once(&freed, None, engine).or_else(|error| match error {
-                NetworkError::Endless { .. } | NetworkError::TooMuchMemory { .. } => Err(error),
+                NetworkError::Endless { .. }
+                | NetworkError::TooMuchMemory { .. }
+                | NetworkError::Engine(EngineError::TooLarge { .. }) => Err(error),
                 _ => self.look_once(model, Some(batch), engine),
             }),
             _ => self.look_once(model, None, engine),
@@ -204,14 +206,15 @@ impl Looking<'_> {
             shape.iter_mut().take(1).filter(|size| **size == batch).for_each(|size| *size = 1);
             shape
         };
-        let known = memo::recall(self.memory, &model, &pictures, engine.version());
+        let patience = Patience::begin(&model, pictures.iter().product());
+        let infer = || observe::infer(&model, engine, &input, &pictures, &patience.cancel);
+        let known = memo::recall(self.memory, &model, &pictures, engine.version(), infer)?;
         let known = known.filter(|known| exposed.iter().all(|tensor| known.contains_key(*tensor)));
         let (forward, shapes) = match &known {
             Some(known) => (None, exposed.iter().map(|tensor| for_one(&known[*tensor].shape)).collect::<Vec<_>>()),
             None => {
                 let mut forward = load(&model, &logits, &layers, engine)?;
                 let zeros = Value::from(Array4::<f32>::zeros(pictures));
-                let patience = Patience::begin(&model, pictures.iter().product());
                 let values =
                     forward.run(&[(&input, &zeros)], &exposed, &patience.cancel).map_err(|error| match error {
                         EngineError::Cancelled => patience.reason(),

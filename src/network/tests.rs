@@ -7,7 +7,7 @@ use crate::model::head::Head;
 use crate::model::picture::Picture;
 use crate::model::settings::Overrides;
 use crate::model::source::{Opened, Source};
-use crate::onnx::build::Attr;
+use crate::onnx::build::{Attr, GraphBuilder};
 
 mod dressed;
 mod hostile;
@@ -18,23 +18,29 @@ fn open(model: Vec<u8>) -> Result<Network, NetworkError> {
 }
 
 #[test]
-fn a_second_start_neither_loads_nor_runs_what_is_known() {
+fn what_is_known_is_neither_loaded_nor_run() {
     let folder = tempfile::tempdir().unwrap();
     let start = |model: Vec<u8>| {
         let model = Model::from_bytes(model, None).unwrap();
         let (opened, memory) = (Opened { name: "tiny".to_owned(), model, card: None }, Some(folder.path().to_owned()));
         Network::load_remembering(opened, engine(), &Overrides::default(), memory).unwrap()
     };
-    let mut first = start(tiny_a());
-    assert!(first.forward.is_some() && first.observations.is_none());
+    let inferred = start(tiny_a());
+    assert!(inferred.forward.is_none() && inferred.observations.is_some(), "all shapes follow from the picture's");
+    let open = || {
+        let mut b = GraphBuilder::new("");
+        b.named_node("NonZero", &["x"], &["somewhere"], &[]);
+        Model::from_bytes(tiny_a(), None).unwrap().extended(b.finish())
+    };
+    let mut first = start(open());
+    assert!(first.forward.is_some() && first.observations.is_none(), "only a run shows how many pixels are not zero");
     first.observe().unwrap();
-    let mut second = start(tiny_a());
+    let mut second = start(open());
     assert!(second.forward.is_none() && second.observations.is_some());
     assert_eq!((first.layers(), first.classes()), (second.layers(), second.classes()));
     let (x, cancel) = (pictures(2), Cancel::new());
     let [a, b] = [&mut first, &mut second].map(|network| network.forward(&x, &[1], &cancel).unwrap());
     assert_eq!((a.logits, &a.activations), (b.logits, &b.activations));
-    assert!(start(tiny_b()).forward.is_some(), "another network is looked at");
 }
 
 fn pictures(count: usize) -> Array4<f32> {

@@ -8,10 +8,7 @@ use ndarray::ArrayD;
 use ort::memory::AllocationDevice;
 use ort::value::{DynTensor, DynTensorValueType, DynValue, PrimitiveTensorElementType, Tensor, TensorElementType};
 
-use crate::engine::{ElementType, EngineError, Value};
-
-/// Most elements of a tensor: 1 GiB of 32-bit floats.
-const MOST_ELEMENTS: usize = 1 << 28;
+use crate::engine::{ElementType, EngineError, MOST_ELEMENTS, Value};
 
 /// A tensor that stays in the memory of the device: what a run left there, or [`hold`](crate::engine::Engine::hold) put
 /// there. Every session of the same engine takes it as an input, without a copy. Cloning shares it.
@@ -55,19 +52,10 @@ impl Held {
             return Err(EngineError::TooLarge { output: name.to_owned(), shape: sizes.to_vec() });
         }
         let shape = sizes.iter().filter_map(|size| usize::try_from(*size).ok()).collect();
-        let element = match *tensor.data_type() {
-            TensorElementType::Float32 => ElementType::F32,
-            TensorElementType::Float64 => ElementType::F64,
-            TensorElementType::Int64 => ElementType::I64,
-            TensorElementType::Int32 => ElementType::I32,
-            TensorElementType::Uint8 => ElementType::U8,
-            TensorElementType::Bool => ElementType::Bool,
-            other => {
-                return Err(EngineError::Value(format!(
-                    "output `{name}` has elements of type {other}, which lensor does not read"
-                )));
-            }
-        };
+        let other = *tensor.data_type();
+        let element = element(other).ok_or_else(|| {
+            EngineError::Value(format!("output `{name}` has elements of type {other}, which lensor does not read"))
+        })?;
         Ok(Self { tensor: Arc::new(tensor), shape, element })
     }
 
@@ -118,6 +106,19 @@ impl Held {
             ElementType::Bool => Value::Bool(array(tensor)?),
         })
     }
+}
+
+/// A type of elements, if lensor reads it.
+pub(super) fn element(kind: TensorElementType) -> Option<ElementType> {
+    Some(match kind {
+        TensorElementType::Float32 => ElementType::F32,
+        TensorElementType::Float64 => ElementType::F64,
+        TensorElementType::Int64 => ElementType::I64,
+        TensorElementType::Int32 => ElementType::I32,
+        TensorElementType::Uint8 => ElementType::U8,
+        TensorElementType::Bool => ElementType::Bool,
+        _ => return None,
+    })
 }
 
 fn failed(error: ort::Error) -> EngineError {

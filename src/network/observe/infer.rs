@@ -1,0 +1,323 @@
+//! What is known of a model before it is run: the runtime infers the shapes of tensors from that of the picture.
+//!
+//! Where a shape is computed from other shapes, as exporters write a flattening, that small part of the model is run, and
+//! the runtime goes on from there. Must not guess: where a single shape depends on what is in the picture, there is nothing
+//! to say.
+
+use std::collections::{HashMap, HashSet};
+use std::thread;
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::{Plan, data_type};
+use crate::autodiff::{Observations, Observed};
+use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, MOST_ELEMENTS, Outlet, Value};
+use crate::onnx::build::GraphBuilder;
+use crate::onnx::{Dim, Graph, Model, Node, surgery};
+
+/// Operators of which only a run shows how long they take.
+const LOOPS: [&str; 3] = ["If", "Loop", "Scan"];
+
+/// Most times that the runtime is asked to go on; each takes a few milliseconds.
+const ROUNDS: usize = 12;
+
+/// Most elements of floats on which a shape depends: factors of a Resize, one an axis.
+const MOST_SIZES: usize = 64;
+
+/// What [`observe`](super::observe) would see, without a run but for what no picture changes; `None` where only a run can
+/// tell. Fails for a tensor that is larger than any feature map.
+pub fn infer(
+    model: &Model,
+    engine: &dyn Engine,
+    input: &str,
+    shape: &[usize],
+    cancel: &Cancel,
+) -> Result<Option<Observations>, EngineError> {
+    let plan = Plan::new(model.graph());
+    let outline = Outline { model, engine, input, plan: &plan, cancel };
+    let with = |pictures: usize| {
+        let mut shape = shape.to_vec();
+        shape.iter_mut().take(1).for_each(|size| *size += pictures);
+        outline.known(&shape)
+    };
+    // A picture more shows which axis is the batch's.
+    let (single, double) = thread::scope(|scope| {
+        let double = scope.spawn(|| with(1));
+        (with(0), double.join().ok())
+    });
+    let Some(Known { sizes, elements, mut values }) = single? else { return Ok(None) };
+    let double = double.and_then(Result::ok).flatten();
+    let observed = |tensor: &&str| {
+        let shape = sizes.get(*tensor)?.clone();
+        let more = double.as_ref().and_then(|double| double.sizes.get(*tensor));
+        let batch = more.and_then(|more| more.iter().zip(&shape).position(|(a, b)| a != b));
+        let value = values.remove(*tensor).filter(|_| plan.fixed.contains(tensor));
+        let element = value.as_ref().map(Value::element_type).or_else(|| elements.get(*tensor).copied());
+        let element = element.unwrap_or(plan.elements[tensor]);
+        Some(((*tensor).to_owned(), Observed { shape, batch, element, value }))
+    };
+    Ok(plan.tensors.iter().map(observed).collect())
+}
+
+/// A model that is asked for shapes.
+struct Outline<'a> {
+    model: &'a Model,
+    engine: &'a dyn Engine,
+    /// Name of the picture input.
+    input: &'a str,
+    plan: &'a Plan<'a>,
+    cancel: &'a Cancel,
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Known<'a> {
+    sizes: HashMap<&'a str, Vec<usize>>,
+    elements: HashMap<&'a str, ElementType>,
+    /// Elements of the tensors that are the same for every picture.
+    values: HashMap<String, Value>,
+}
+
+impl<'a> Outline<'a> {
+    fn graph(&self) -> &'a Graph {
+        self.model.graph()
+    }
+
+    /// What is known of all tensors, for pictures of this shape; `None` where that is not all.
+    fn known(&self, shape: &[usize]) -> Result<Option<Known<'a>>, EngineError> {
+        let mut known = Known::default();
+        for _ in 0..ROUNDS {
+            if self.infer(shape, &mut known).is_none() {
+                break;
+            }
+            let too_large = |sizes: &&Vec<usize>| {
+                sizes.iter().try_fold(1usize, |n, size| n.checked_mul(*size)).is_none_or(|n| n > MOST_ELEMENTS)
+            };
+            if let Some((tensor, sizes)) = known.sizes.iter().find(|(_, sizes)| too_large(sizes)) {
+                let shape = sizes.iter().map(|size| *size as i64).collect();
+                return Err(EngineError::TooLarge { output: (*tensor).to_owned(), shape });
+            }
+            if self.graph().nodes.iter().any(|node| LOOPS.contains(&node.op_type.as_str())) {
+                break;
+            }
+            let before = known.values.len();
+            if self.compute(&mut known).is_none() {
+                break;
+            }
+            if known.sizes.len() == self.plan.tensors.len() {
+                return Ok(self.fits(&known).then_some(known));
+            }
+            if known.values.len() == before {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Asks the runtime for the sizes that follow from what is known.
+    fn infer(&self, shape: &[usize], known: &mut Known<'a>) -> Option<()> {
+        let graph = self.graph();
+        let ask = |mut addition: GraphBuilder| {
+            for (name, value) in &known.values {
+                let (shape, element) = (value.shape(), data_type(value.element_type()));
+                match value {
+                    // Weights that are computed.
+                    Value::F32(array) if array.len() > MOST_SIZES => {
+                        addition.input(name, element, &shape.iter().map(|size| Dim::Fixed(*size)).collect::<Vec<_>>());
+                    }
+                    _ => addition.named_constant(name, shape, element, value.to_le_bytes()),
+                }
+            }
+            let bytes = surgery::outline(self.model, self.input, shape, addition).ok()?;
+            Some(self.engine.load(&bytes, self.model.beside(), Effort::None).ok()?.outlets())
+        };
+        let mut addition = GraphBuilder::new("");
+        let open = |tensor: &&&str| **tensor != self.input && !known.values.contains_key(**tensor);
+        self.plan.tensors.iter().filter(open).for_each(|tensor| addition.output(tensor));
+        let mut outlets: HashMap<String, Outlet> =
+            ask(addition)?.into_iter().map(|outlet| (outlet.name.clone(), outlet)).collect();
+        // A single number, or a tensor whose number of axes is unknown: how many sizes it has tells.
+        let mut addition = GraphBuilder::beside(graph, "lensor/");
+        let mut asked = HashMap::new();
+        for outlet in outlets.values().filter(|outlet| outlet.shape.is_empty() && !graph.is_constant(&outlet.name)) {
+            let sizes = addition.node("Shape", &[&outlet.name], &[]);
+            addition.output(&sizes);
+            asked.insert(sizes, outlet.name.clone());
+        }
+        if !asked.is_empty() {
+            for sizes in ask(addition)?.into_iter().filter(|sizes| sizes.shape != [Some(0)]) {
+                asked.get(&sizes.name).map(|name| outlets.remove(name));
+            }
+        }
+        for tensor in &self.plan.tensors {
+            let told = outlets.get(*tensor).and_then(|outlet| outlet.shape.iter().copied().collect::<Option<_>>());
+            let valued = || known.values.get(*tensor).map(|value| value.shape().to_vec());
+            let picture = || (*tensor == self.input).then(|| shape.to_vec());
+            let sizes = told.or_else(valued).or_else(picture);
+            sizes.into_iter().for_each(|sizes| drop(known.sizes.insert(tensor, sizes)));
+            let element = outlets.get(*tensor).and_then(|outlet| outlet.element);
+            known.elements.extend(element.map(|element| (*tensor, element)));
+        }
+        Some(())
+    }
+
+    /// Computes what is the same for every picture and follows from what is known.
+    fn compute(&self, known: &mut Known<'a>) -> Option<()> {
+        let graph = self.graph();
+        let (mut ready, mut shapes): (HashSet<&str>, HashMap<String, Value>) = Default::default();
+        for node in graph.nodes.iter().filter(|node| !known.values.contains_key(node.output())) {
+            let sizes = node.input(0).and_then(|input| known.sizes.get(input));
+            match (node.op_type.as_str(), sizes) {
+                ("Shape" | "Size", Some(sizes)) => drop(shapes.insert(node.output().to_owned(), told(node, sizes))),
+                ("Shape" | "Size", None) => {}
+                _ => {
+                    let here = |name: &str| {
+                        name.is_empty()
+                            || graph.is_constant(name)
+                            || known.values.contains_key(name)
+                            || shapes.contains_key(name)
+                            || ready.contains(name)
+                    };
+                    if !node.outputs.iter().any(|output| self.plan.varies.contains(output.as_str()))
+                        && node.inputs.iter().chain(&node.captured).all(|name| here(name))
+                    {
+                        ready.extend(node.outputs.iter().map(String::as_str));
+                    }
+                }
+            }
+        }
+        known.values.extend(shapes);
+        let computed = |tensor: &&str| ready.contains(tensor) && !known.values.contains_key(*tensor);
+        let computed: Vec<&str> = self.plan.fixed.iter().copied().filter(computed).collect();
+        if computed.is_empty() {
+            return Some(());
+        }
+        let given: Vec<_> = known
+            .values
+            .iter()
+            .map(|(name, value)| (name.as_str(), data_type(value.element_type()), value.shape()))
+            .collect();
+        let part = surgery::resume(self.model, &given, &computed).ok()?;
+        let mut session = self.engine.load(part.bytes(), part.beside(), Effort::None).ok()?;
+        let taken = |name: &str| known.values.get_key_value(name).map(|(name, value)| (name.as_str(), value));
+        let inputs = part.graph().inputs.iter().map(|input| taken(&input.name)).collect::<Option<Vec<_>>>()?;
+        let made = session.run(&inputs, &computed, self.cancel).ok()?;
+        known.values.extend(computed.into_iter().map(str::to_owned).zip(made));
+        Some(())
+    }
+
+    /// Whether all nodes can take what they are given, where the runtime looks at that only when it runs.
+    fn fits(&self, known: &Known<'a>) -> bool {
+        let sizes = |tensor: &str| -> Option<Vec<usize>> {
+            let stored =
+                || self.graph().constant(tensor)?.dims.iter().map(|size| usize::try_from(*size).ok()).collect();
+            known.sizes.get(tensor).cloned().or_else(stored)
+        };
+        self.graph().nodes.iter().all(|node| fits(node, &sizes))
+    }
+}
+
+/// What Shape or Size make of a tensor of these sizes.
+fn told(node: &Node, sizes: &[usize]) -> Value {
+    let sizes: Vec<i64> = sizes.iter().map(|size| *size as i64).collect();
+    if node.op_type == "Size" {
+        return Value::I64(ndarray::arr0(sizes.iter().product()).into_dyn());
+    }
+    let count = sizes.len() as i64;
+    let place = |name: &str, default: i64| {
+        let place = node.attr_int(name).unwrap_or(default);
+        (if place < 0 { place + count } else { place }).clamp(0, count) as usize
+    };
+    let (start, end) = (place("start", 0), place("end", count));
+    let part = sizes.get(start..end.max(start)).unwrap_or_default();
+    let array = ArrayD::from_shape_vec(IxDyn(&[part.len()]), part.to_vec());
+    Value::I64(array.unwrap_or_else(|_| ArrayD::zeros(IxDyn(&[0]))))
+}
+
+/// Whether a node can take what it is given, where the runtime looks at that only when it runs.
+fn fits(node: &Node, sizes: &dyn Fn(&str) -> Option<Vec<usize>>) -> bool {
+    let of = |index: usize| node.input(index).and_then(sizes);
+    let turned = |name: &str| usize::from(node.attr_int(name).unwrap_or(0) != 0);
+    match (node.op_type.as_str(), of(0), of(1)) {
+        ("Conv", Some(x), Some(kernel)) => {
+            let group = usize::try_from(node.attr_int("group").unwrap_or(1)).unwrap_or(0);
+            x.len() == kernel.len() && x.get(1) == kernel.get(1).map(|channels| channels * group).as_ref()
+        }
+        ("Gemm", Some(a), Some(b)) => a.get(1 - turned("transA")) == b.get(turned("transB")),
+        ("Reshape", Some(x), _) => {
+            sizes(node.output()).is_some_and(|y| x.iter().product::<usize>() == y.iter().product::<usize>())
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::observe;
+    use super::*;
+    use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
+    use crate::model::bundled::Bundled;
+    use crate::model::source::Source;
+    use crate::onnx::build::Attr;
+
+    /// A network that computes its shapes: a flattening as exporters write it, and whatever else.
+    fn computes_shapes() -> Vec<u8> {
+        let mut b = with_input([3, 8, 8]);
+        b.named_floats("kernel", sine((32, 3, 3, 3), [0.3, 1.7, 0.3]).view());
+        let maps = b.node("Conv", &["x", "kernel"], &[]);
+        let (zero, axis, rest, two) = (b.int(0), b.ints(&[0]), b.ints(&[-1]), b.int(2));
+        let sizes = b.node("Shape", &[&maps], &[]);
+        let count = b.node("Gather", &[&sizes, &zero], &[("axis", Attr::Int(0))]);
+        let count = b.node("Unsqueeze", &[&count, &axis], &[]);
+        let target = b.node("Concat", &[&count, &rest], &[("axis", Attr::Int(0))]);
+        let size = b.node("Size", &[&maps], &[]);
+        b.node("Mul", &[&size, &two], &[]);
+        let side = b.node("Shape", &[&maps], &[("start", Attr::Int(-1))]);
+        b.node("ConstantOfShape", &[&side], &[]);
+        b.named_node("Reshape", &[&maps, &target], &["logits"], &[]);
+        b.output("logits");
+        b.into_model(17)
+    }
+
+    #[test]
+    fn what_is_inferred_is_what_a_run_shows() {
+        let bytes = |bytes: Vec<u8>| Model::from_bytes(bytes, None).unwrap();
+        let bundled = Source::Bundled(Bundled::Scenes).open().unwrap().model;
+        let models = [(bytes(tiny_a()), 16), (bytes(tiny_b()), 16), (bytes(computes_shapes()), 8), (bundled, 128)];
+        for (model, side) in models {
+            let (input, shape) = (model.graph().inputs[0].name.clone(), [1, 3, side, side]);
+            let inferred = infer(&model, &*engine(), &input, &shape, &Cancel::new()).unwrap().unwrap();
+            let seen = observe(&model, &*engine(), &input, &shape).unwrap();
+            assert_eq!(inferred.len(), seen.len());
+            for (name, seen) in seen {
+                let Observed { shape, batch, element, value } = &inferred[&name];
+                assert_eq!((shape, batch, element), (&seen.shape, &seen.batch, &seen.element), "{name}");
+                assert_eq!(value, &seen.value, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_run_decides_is_left_to_it() {
+        let with = |between: &dyn Fn(&mut crate::onnx::build::GraphBuilder)| {
+            let mut b = with_input([3, 8, 8]);
+            between(&mut b);
+            b.output("y");
+            let model = Model::from_bytes(b.into_model(17), None).unwrap();
+            infer(&model, &*engine(), "x", &[1, 3, 8, 8], &Cancel::new())
+        };
+        assert!(with(&|b| b.named_node("NonZero", &["x"], &["y"], &[])).unwrap().is_none());
+        let channels = |b: &mut GraphBuilder| {
+            b.named_floats("kernel", sine((4, 2, 3, 3), [0.3, 1.7, 0.3]).view());
+            b.named_node("Conv", &["x", "kernel"], &["y"], &[]);
+        };
+        assert!(with(&channels).unwrap().is_none(), "the run says which node it is");
+        let tall = |b: &mut GraphBuilder| {
+            let repeats = b.ints(&[1, 1, 1000, 1000]);
+            let first = b.node("Tile", &["x", &repeats], &[]);
+            b.named_node("Tile", &[&first, &repeats], &["y"], &[]);
+        };
+        let error = with(&tall).unwrap_err().to_string();
+        assert!(error.contains("`y`") && error.contains("[1, 3, 8000000, 8000000]"), "{error}");
+    }
+}
