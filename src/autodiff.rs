@@ -1,4 +1,4 @@
-//! Reverse-mode differentiation from ONNX to ONNX, in inference operators only.
+//! Reverse-mode differentiation from ONNX to ONNX, in inference operators; where the runtime has lensor's own, in those too.
 //!
 //! Owns the rules, one file per operator family. Must not know about runtimes or pictures: the shapes it needs come in
 //! as [`Observed`] tensors. The score that is differentiated is Σ seed_logit · z + Σ seed_probability · p(z), p being
@@ -58,6 +58,8 @@ pub struct Request<'a> {
     /// Whether the gradients are summed over the pictures of a batch, which saves much of the way to the input. The seeds
     /// weigh the pictures.
     pub sum: bool,
+    /// Whether the runtime has lensor's own operators; else ONNX's do.
+    pub operators: bool,
 }
 
 /// A model that computes gradients beside its forward pass.
@@ -149,6 +151,7 @@ pub fn differentiate(
     let model =
         &surgery::raise_opset(model, OLDEST_OPSET, &|tensor| observations.get(tensor).map(|o| o.shape.clone()))?;
     let mut backward = Backward::new(model, observations, request.logits, request.wrt, request.policy)?;
+    backward.operators = request.operators;
     if request.sum {
         backward.sum_pictures();
     }

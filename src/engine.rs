@@ -122,6 +122,11 @@ pub trait Engine: Send + Sync {
     /// Puts an array on the device, for runs that take it again and again.
     fn hold(&self, value: Value) -> Result<Held, EngineError>;
 
+    /// Whether lensor's own operators ([`DOMAIN`](crate::onnx::DOMAIN)) run there; elsewhere a graph does with ONNX's.
+    fn has_operators(&self) -> bool {
+        false
+    }
+
     /// What it runs on, for the status line and `--json`: `CPU, 2 threads`.
     fn device(&self) -> &str;
 

@@ -1,8 +1,9 @@
 //! # lensor: a terminal microscope for convolutional networks
 //!
 //! ONNX Runtime only runs forward. lensor rewrites the graph: reverse-mode differentiation from ONNX to ONNX, in
-//! inference operators only ([`autodiff`]). What comes out is an ordinary ONNX model with extra outputs, the gradient of
-//! a score with respect to the input and to inner tensors, and it runs on every execution provider.
+//! inference operators ([`autodiff`]). What comes out is an ordinary ONNX model with extra outputs, the gradient of
+//! a score with respect to the input and to inner tensors, and it runs on every execution provider. On the processor
+//! an operator of lensor's own takes the place of several where that is faster ([`engine`]).
 //!
 //! ## How data flows
 //!

@@ -252,8 +252,9 @@ impl Network {
             At::Input => (vec![self.input.name.as_str()], Vec::new()),
             At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
         };
-        let (logits, activation, policy) = (self.logits.as_str(), self.activation, Policy::Gradient);
-        let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false };
+        let (logits, activation, operators) = (self.logits.as_str(), self.activation, self.engine.has_operators());
+        let policy = Policy::Gradient;
+        let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false, operators };
         let session = self.gradients.get(&self.model, &*self.engine, observations, &request)?;
         let straight_through = session.straight_through;
         let run = |part: &Value, rows: &[usize]| {

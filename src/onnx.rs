@@ -26,6 +26,9 @@ pub use beside::Beside;
 pub use graph::{Dim, Graph, Node, ValueInfo};
 pub use proto::DataType;
 
+/// Domain of lensor's own operators.
+pub const DOMAIN: &str = "lensor";
+
 /// Protobuf's own limit on the size of a message, in bytes.
 pub(crate) const LARGEST: u64 = i32::MAX as u64;
 
@@ -240,7 +243,10 @@ fn prepend(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {
 }
 
 fn append(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {
-    let addition = proto::ModelProto { graph: Some(addition), ..Default::default() };
+    let own = addition.node.iter().any(|node| node.domain == DOMAIN);
+    let opset_import =
+        if own { vec![proto::OperatorSetIdProto { domain: DOMAIN.to_owned(), version: 1 }] } else { Vec::new() };
+    let addition = proto::ModelProto { graph: Some(addition), opset_import, ..Default::default() };
     let mut bytes = Vec::with_capacity(model.len() + addition.encoded_len());
     bytes.extend_from_slice(model);
     addition.encode_raw(&mut bytes);

@@ -17,6 +17,8 @@ use crate::onnx::{Beside, DataType, Dim, Graph, LARGEST, Model, Node, ValueInfo,
 pub(super) struct Backward<'a> {
     pub builder: GraphBuilder,
     pub policy: Policy,
+    /// Whether the runtime has lensor's own operators.
+    pub operators: bool,
     /// Whether a gradient was passed straight through quantisation.
     pub straight_through: bool,
     model: &'a Model,
@@ -63,6 +65,7 @@ impl<'a> Backward<'a> {
         Ok(Self {
             builder,
             policy,
+            operators: false,
             straight_through: false,
             model,
             observations,

@@ -16,6 +16,8 @@ pub struct Pullback<'a> {
     pub wrt: &'a [&'a str],
     /// How non-linearities pass the gradient.
     pub policy: Policy,
+    /// Whether the runtime has lensor's own operators; else ONNX's do.
+    pub operators: bool,
 }
 
 /// A model that ends at a tensor and computes what its gradient is at earlier ones.
@@ -49,6 +51,7 @@ pub fn pull_back(
     let shape = |tensor: &str| observations.get(tensor).map(|observed| observed.shape.clone());
     let raised = surgery::raise_opset(&cut, OLDEST_OPSET, &shape)?;
     let mut backward = Backward::new(&raised, observations, request.tensor, request.wrt, request.policy)?;
+    backward.operators = request.operators;
     let seed = seed::plant_whole(&mut backward, request.tensor)?;
     backward.walk()?;
     let gradients = backward.expose_gradients(request.wrt)?;

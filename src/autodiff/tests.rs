@@ -10,6 +10,7 @@ use crate::network::observe::observe;
 mod golden;
 mod masks;
 mod paths;
+mod pooling;
 mod pullback;
 mod quantized;
 mod reference;
@@ -32,16 +33,17 @@ struct Answer {
 
 /// Differentiates a model whose input `x` has this shape.
 fn differentiated(model: &[u8], x: &[usize], wrt: &[&str], taps: &[&str]) -> Result<Probe, AutodiffError> {
-    differentiated_as(model, x, wrt, taps, false)
+    differentiated_as(model, x, wrt, taps, false, true)
 }
 
-/// The same, the gradients summed over the batch where `sum` asks for it.
+/// The same, the gradients summed over the batch where `sum` asks for it, and with lensor's own operators or without.
 fn differentiated_as(
     model: &[u8],
     x: &[usize],
     wrt: &[&str],
     taps: &[&str],
     sum: bool,
+    operators: bool,
 ) -> Result<Probe, AutodiffError> {
     let model = Model::from_bytes(model.to_vec(), None)?;
     let mut single = x.to_vec();
@@ -52,8 +54,8 @@ fn differentiated_as(
     let found = surgery::logits(&model, output);
     let stepped_back = found.stepped_back_over.is_some_and(|last| last.op == "Softmax");
     let logits = if stepped_back { found.name } else { output.clone() };
-    let request =
-        Request { logits: &logits, activation: Activation::Softmax, wrt, taps, policy: Policy::Gradient, sum };
+    let (activation, policy) = (Activation::Softmax, Policy::Gradient);
+    let request = Request { logits: &logits, activation, wrt, taps, policy, sum, operators };
     let gradient = differentiate(&model, &observations, &request)?;
     let session = engine().load(&gradient.bytes, &gradient.beside, crate::engine::Effort::Full).unwrap();
     let classes = observations[&logits].shape[1..].iter().product();

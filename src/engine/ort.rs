@@ -21,6 +21,7 @@ use super::{Cancel, Effort, Engine, EngineError, Given, OpenError, Outlet, Sessi
 use crate::onnx::Beside;
 
 mod held;
+mod operators;
 
 pub use held::Held;
 
@@ -126,7 +127,8 @@ impl OrtEngine {
         let mut builder = ort::session::Session::builder(&self.environment)?
             .with_optimization_level(level)?
             .with_intra_threads(self.threads)?
-            .with_config_entry(STOP_SPINNING, "1")?;
+            .with_config_entry(STOP_SPINNING, "1")?
+            .with_operators(operators::all()?)?;
         if let Some((index, tf32)) = self.cuda.filter(|_| effort != Effort::None) {
             let provider = CUDA::default()
                 .with_device_id(index as i32)
@@ -185,6 +187,10 @@ impl Engine for OrtEngine {
     fn hold(&self, value: Value) -> Result<Held, EngineError> {
         let held = Held::of(value)?;
         self.cuda.map_or(Ok(held.clone()), |(index, _)| held.on_cuda(index))
+    }
+
+    fn has_operators(&self) -> bool {
+        self.cuda.is_none()
     }
 
     fn device(&self) -> &str {

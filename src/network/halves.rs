@@ -178,8 +178,8 @@ impl Network {
             None => {
                 let observations = self.observations.get_or_insert_default();
                 let (logits, activation) = (self.logits.as_str(), self.activation);
-                let policy = Policy::Gradient;
-                let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false };
+                let (policy, operators) = (Policy::Gradient, self.engine.has_operators());
+                let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false, operators };
                 Pair::new(&self.model, &*self.engine, observations, &request)?
             }
         };

@@ -63,7 +63,8 @@ impl PullbackSession {
         purpose: Purpose,
     ) -> Result<Self, NetworkError> {
         let wrt: Vec<&str> = purpose.wrt.iter().map(String::as_str).collect();
-        let request = Pullback { tensor: &purpose.tensor, wrt: &wrt, policy: purpose.policy };
+        let request =
+            Pullback { tensor: &purpose.tensor, wrt: &wrt, policy: purpose.policy, operators: engine.has_operators() };
         let made = autodiff::pull_back(model, observed, &request)?;
         let session = engine.load(&made.bytes, &made.beside, purpose.effort)?;
         let shape = observed.get(&purpose.tensor).map(|observed| observed.shape[1..].to_vec()).unwrap_or_default();

@@ -104,8 +104,9 @@ impl Network {
         self.observe()?;
         let observations = self.observations.get_or_insert_default();
         let wrt = [self.input.name.as_str()];
-        let (logits, activation, policy) = (self.logits.as_str(), self.activation, Policy::Gradient);
-        let request = Request { logits, activation, wrt: &wrt, taps: &[], policy, sum: true };
+        let (logits, activation, operators) = (self.logits.as_str(), self.activation, self.engine.has_operators());
+        let policy = Policy::Gradient;
+        let request = Request { logits, activation, wrt: &wrt, taps: &[], policy, sum: true, operators };
         let session = self.gradients.get(&self.model, &*self.engine, observations, &request)?;
         let shape = [places.len(), 1, 1, 1];
         let places = ArrayD::from_shape_vec(&shape[..], places.to_vec());

@@ -36,8 +36,9 @@ impl Network {
         };
         let shape: Vec<Dim> = observed.iter().flat_map(|observed| observed.shape.iter().enumerate()).map(dim).collect();
         let rest = surgery::feed(&self.model, tensor, &shape, &self.logits)?;
-        let (logits, activation) = (self.logits.as_str(), self.activation);
-        let request = Request { logits, activation, wrt: &[tensor], taps: &[], policy: Policy::Gradient, sum: false };
+        let (logits, activation, operators) = (self.logits.as_str(), self.activation, self.engine.has_operators());
+        let request =
+            Request { logits, activation, wrt: &[tensor], taps: &[], policy: Policy::Gradient, sum: false, operators };
         let model = autodiff::differentiate(&rest, observations, &request)?;
         let session = self.engine.load(&model.bytes, &model.beside, Effort::Light)?;
         let input = rest.graph().contains(&self.input.name).then(|| self.input.name.clone());

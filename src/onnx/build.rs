@@ -77,14 +77,17 @@ impl GraphBuilder {
         output
     }
 
-    /// Adds a node whose outputs have these names.
+    /// Adds a node whose outputs have these names. An operator of another domain than ONNX's has it before its name, as in
+    /// [`Node::qualified_op`](super::Node::qualified_op).
     pub fn named_node(&mut self, op: &str, inputs: &[&str], outputs: &[&str], attributes: &[(&str, Attr)]) {
+        let (domain, op) = op.rsplit_once('.').unwrap_or(("", op));
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         self.graph.node.push(NodeProto {
             input: owned(inputs),
             output: owned(outputs),
             name: outputs.first().copied().unwrap_or_default().to_owned(),
             op_type: op.to_owned(),
+            domain: domain.to_owned(),
             attribute: attributes.iter().map(|(name, value)| attribute(name, *value)).collect(),
             ..NodeProto::default()
         });

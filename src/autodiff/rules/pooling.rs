@@ -5,6 +5,7 @@ use super::super::backward::{Backward, no_rule};
 use super::super::phases::Part;
 use super::activation;
 use super::window::{self, Axis};
+use crate::engine::ElementType;
 use crate::onnx::Node;
 use crate::onnx::build::Attr;
 
@@ -19,7 +20,7 @@ fn windows<'n>(backward: &Backward, node: &'n Node) -> Result<(&'n str, [Axis; 2
     Ok((x, window::of(backward, node, x, kernel)?))
 }
 
-/// Scatters each gradient to where its maximum was; where windows overlap they add up, and of equal elements the first
+/// Sends each gradient to where its maximum was; where windows overlap they add up, and of equal elements the first
 /// one gets it all, as in PyTorch. A ReLU just before is passed on the way: where the maximum is positive it lets the gradient
 /// through, and there are fewer maxima than elements.
 pub(super) fn max_pool(backward: &mut Backward, node: &Node, gradient: &str) -> Result<(), AutodiffError> {
@@ -32,12 +33,48 @@ pub(super) fn max_pool(backward: &mut Backward, node: &Node, gradient: &str) -> 
         Some(before) => (before, activation::where_positive(backward, node.output(), gradient)),
         None => (x, gradient.to_owned()),
     };
+    let sum = backward.sums(target);
+    let known = backward.observed(x)?.element == ElementType::F32 && axes.iter().all(|axis| axis.pad >= 0);
+    let passed = match backward.operators && known {
+        true => unpool(backward, (x, &gradient), axes, sum),
+        false => scatter(backward, node, (x, &gradient), axes, sum)?,
+    };
+    match sum {
+        true => backward.deliver(target, Part::Whole(passed)),
+        false => backward.send(target, passed),
+    }
+    Ok(())
+}
+
+/// By lensor's own operator.
+fn unpool(backward: &mut Backward, (x, gradient): (&str, &str), axes: [Axis; 2], sum: bool) -> String {
+    let sizes = |of: fn(&Axis) -> i64| axes.each_ref().map(of);
+    let (kernel, strides) = (sizes(|axis| axis.kernel as i64), sizes(|axis| axis.stride as i64));
+    let (dilations, pads) = (sizes(|axis| axis.dilation as i64), sizes(|axis| axis.pad));
+    let attributes = [
+        ("kernel", Attr::Ints(&kernel)),
+        ("strides", Attr::Ints(&strides)),
+        ("dilations", Attr::Ints(&dilations)),
+        ("pads", Attr::Ints(&pads)),
+        ("sum", Attr::Int(i64::from(sum))),
+    ];
+    backward.emit("lensor.MaxPoolGradient", &[x, gradient], &attributes)
+}
+
+/// By ONNX's operators: the pooling says where its maxima were.
+fn scatter(
+    backward: &mut Backward,
+    node: &Node,
+    (x, gradient): (&str, &str),
+    axes: [Axis; 2],
+    sum: bool,
+) -> Result<String, AutodiffError> {
     let indices = backward.node_output(node, 1);
     let flat = backward.builder.ints(&[-1]);
     let keep = |keep: i64| [("keepdims", Attr::Int(keep))];
     let shape = backward.emit("Shape", &[x], &[]);
     let one: usize = backward.observed(x)?.shape.iter().product();
-    let (size, indices) = match backward.sums(target) {
+    let (size, indices) = match sum {
         false => (backward.emit("ReduceProd", &[&shape], &keep(1)), indices),
         // All pictures into one: the indices count through the whole batch.
         true => {
@@ -51,16 +88,10 @@ pub(super) fn max_pool(backward: &mut Backward, node: &Node, gradient: &str) -> 
     };
     let zeros = backward.emit("ConstantOfShape", &[&size], &[]);
     let indices = backward.emit("Reshape", &[&indices, &flat], &[]);
-    let updates = backward.emit("Reshape", &[&gradient, &flat], &[]);
-    let overlapping =
-        backward.sums(target) || axes.iter().any(|axis| axis.dilation * (axis.kernel - 1) + 1 > axis.stride);
+    let updates = backward.emit("Reshape", &[gradient, &flat], &[]);
+    let overlapping = sum || axes.iter().any(|axis| axis.dilation * (axis.kernel - 1) + 1 > axis.stride);
     let reduction = ("reduction", Attr::Text(if overlapping { "add" } else { "none" }));
     let scattered =
         backward.emit("ScatterElements", &[&zeros, &indices, &updates], &[("axis", Attr::Int(0)), reduction]);
-    let passed = backward.reshape_like(&scattered, x)?;
-    match backward.sums(target) {
-        true => backward.deliver(target, Part::Whole(passed)),
-        false => backward.send(target, passed),
-    }
-    Ok(())
+    backward.reshape_like(&scattered, x)
 }

@@ -15,7 +15,7 @@ fn pulled(model: &[u8], tensor: &str, wrt: &[&str], policy: Policy) -> Result<Pu
     let shape: Vec<usize> =
         input.shape.iter().map(|d| if let crate::onnx::Dim::Fixed(n) = d { *n } else { 1 }).collect();
     let observations = observe(&model, engine().as_ref(), "x", &shape).unwrap();
-    let model = pull_back(&model, &observations, &Pullback { tensor, wrt, policy })?;
+    let model = pull_back(&model, &observations, &Pullback { tensor, wrt, policy, operators: true })?;
     let session = engine().load(&model.bytes, &model.beside, crate::engine::Effort::Full).unwrap();
     Ok(Pulled { session, model, tensor: tensor.to_owned() })
 }

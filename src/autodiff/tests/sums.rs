@@ -8,7 +8,7 @@ use crate::onnx::build::Attr;
 fn check(model: &[u8]) {
     let x = sine(IxDyn(&[3, 3, 16, 16]), [1.0, 0.37, 0.2]);
     let mut apart = differentiated(model, x.shape(), &["x"], &[]).unwrap();
-    let mut summed = differentiated_as(model, x.shape(), &["x"], &[], true).unwrap();
+    let mut summed = differentiated_as(model, x.shape(), &["x"], &[], true, true).unwrap();
     let seed = |phase| sine(IxDyn(&[3, apart.classes]), [0.4, 1.3, phase]);
     let (logit, probability) = (seed(0.4), seed(2.0));
     let (apart, summed) = (apart.ask(&x, &logit, &probability), summed.ask(&x, &logit, &probability));

@@ -35,6 +35,7 @@ fn read_all(bytes: Vec<u8>) {
             wrt: &["x", "pooled"],
             taps: &[tap],
             sum: false,
+            operators: true,
             policy: Policy::Gradient,
         };
         let _ = differentiate(&model, &observations, &request);
