@@ -230,8 +230,8 @@ pub fn answer(request: &Request) -> Outcome {
         Key::Circuit { place } => Outcome::Circuit(Arc::new(circuit(place).0)),
         Key::Contributions { place, .. } => Outcome::Contributions(Arc::new(circuit(place).1)),
         Key::Source { layer: 0, picture } => {
-            let prepared = facts().preprocess.prepare(request.picture.as_ref().unwrap()).unwrap();
-            Outcome::Maps(Arc::new(FeatureMaps::new(prepared.input + *picture as f32)))
+            let input = request.seen.as_ref().unwrap().prepared.input.clone();
+            Outcome::Maps(Arc::new(FeatureMaps::new(input + *picture as f32)))
         }
         Key::Source { .. } => {
             let maps = Array3::from_shape_fn((8, 8, 8), |(c, y, x)| ((c + y * 3 + x) as f32 * 0.4).sin());
