@@ -38,11 +38,14 @@ pub(super) mod field {
     pub const MODEL_IR_VERSION: u64 = 1;
     pub const MODEL_GRAPH: u64 = 7;
     pub const MODEL_OPSET: u64 = 8;
+    pub const MODEL_FUNCTION: u64 = 25;
+    pub const FUNCTION_NODE: u64 = 7;
     pub const GRAPH_NODE: u64 = 1;
     pub const GRAPH_INITIALIZER: u64 = 5;
     pub const GRAPH_INPUT: u64 = 11;
     pub const GRAPH_OUTPUT: u64 = 12;
     pub const GRAPH_VALUE_INFO: u64 = 13;
+    pub const GRAPH_SPARSE: u64 = 15;
     pub const NODE_INPUT: u64 = 1;
     pub const NODE_OUTPUT: u64 = 2;
     pub const NODE_OPERATOR: u64 = 4;
@@ -50,6 +53,7 @@ pub(super) mod field {
     pub const ATTRIBUTE_TENSOR: u64 = 5;
     pub const ATTRIBUTE_GRAPH: u64 = 6;
     pub const ATTRIBUTE_GRAPHS: u64 = 11;
+    pub const ATTRIBUTE_SPARSE: u64 = 22;
     pub const TENSOR_TYPE_ELEM: u64 = 1;
     /// Name of a graph input, of an inner tensor's type or of an attribute.
     pub const NAME: u64 = 1;

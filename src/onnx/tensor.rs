@@ -221,7 +221,7 @@ pub(super) fn check(tensor: &TensorProto, beside: &Beside) -> Result<(), OnnxErr
 const COMPLEX: [i32; 2] = [14, 15];
 
 /// Bits of an element, by the type's code; `None` for strings. A type that is not known yet is taken for a byte.
-fn bits(data_type: i32) -> Option<usize> {
+pub(super) fn bits(data_type: i32) -> Option<usize> {
     Some(match data_type {
         8 => return None,
         1 | 6 | 12 => 32,

@@ -11,6 +11,7 @@ use super::*;
 
 mod beside;
 mod hostile;
+mod sparse;
 
 /// x `[1, 2, 4, 4]` → Conv → MaxPool → Reshape to `[1, 8]` → Gemm → z → Softmax → p.
 fn classifier() -> GraphBuilder {

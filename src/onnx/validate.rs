@@ -42,7 +42,6 @@ impl<'a> Walk<'a> {
             self.tensor(constant)?;
             self.constants.insert(&constant.name, constant);
         }
-        graph.sparse_initializer.iter().try_for_each(|sparse| self.sparse(sparse))?;
         self.nodes(&graph.node)
     }
 
