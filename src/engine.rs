@@ -18,7 +18,7 @@ pub use cancel::Cancel;
 pub use cores::cores;
 use device::DeviceChoice;
 use library::{Library, LibraryError, Search};
-pub use memory::{most as memory, resident};
+pub use memory::{Bound, most as memory, resident};
 pub use ort::Held;
 pub use value::{ElementType, Value};
 

@@ -10,7 +10,7 @@ use ndarray::{Array2, Array4};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::{Observations, Observed, Policy, Request};
-use crate::engine::{Cancel, Engine, EngineError, Given, Session, Value};
+use crate::engine::{Cancel, Engine, Given, Session, Value};
 use crate::model::card::Card;
 use crate::model::head::Head;
 use crate::model::input::ImageInput;
@@ -287,9 +287,9 @@ impl Network {
             let (model, engine, input) = (&self.model, &*self.engine, self.input.name.as_str());
             let look = || match observe::infer(model, engine, input, &shape, &Cancel::new())? {
                 Some(known) => Ok(Some(known)),
-                None => observe::observe(model, engine, input, &shape).map(Some),
+                None => Ok(Some(observe::observe(model, engine, input, &shape)?)),
             };
-            let seen = memo::recall::<EngineError>(self.memory.as_deref(), model, &shape, engine.version(), look)?;
+            let seen = memo::recall::<NetworkError>(self.memory.as_deref(), model, &shape, engine.version(), look)?;
             self.observations = seen;
         }
         Ok(())

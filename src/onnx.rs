@@ -16,6 +16,7 @@ pub mod build;
 pub mod graph;
 mod links;
 pub mod proto;
+mod sparse;
 pub mod surgery;
 pub mod tap;
 mod tensor;
@@ -148,6 +149,7 @@ impl Model {
             None => bytes = std::fs::read(path).map_err(io)?.into(),
         }
         wire::check_size(&bytes)?;
+        let bytes = sparse::dense(&bytes)?.map_or(bytes, Arc::from);
         let named = links::folder_of(path);
         let (bytes, beside) = match links::follow(path, &bytes)? {
             Some((moved, folder)) => (moved, Some(folder).into()),
@@ -159,12 +161,13 @@ impl Model {
     /// Reads a serialised model; `beside` is where the elements lie that are not in it, which may be just a folder.
     pub fn from_bytes(bytes: impl Into<Bytes>, beside: impl Into<Beside>) -> Result<Self, OnnxError> {
         let beside = beside.into();
-        let named = beside.folder().map(Path::to_owned);
-        Self::decode(bytes.into(), beside, named)
+        let (named, bytes) = (beside.folder().map(Path::to_owned), bytes.into());
+        wire::check_size(&bytes)?;
+        let bytes = sparse::dense(&bytes)?.map_or(bytes, Bytes::from);
+        Self::decode(bytes, beside, named)
     }
 
     fn decode(bytes: Bytes, beside: Beside, named: Option<PathBuf>) -> Result<Self, OnnxError> {
-        wire::check_size(&bytes)?;
         let proto = proto::ModelProto::decode(bytes.clone())
             .map_err(|source| OnnxError::NotOnnx { reason: source.to_string() })?;
         validate::check(&proto, &beside)?;

@@ -115,6 +115,171 @@ fn sparse(dims: Vec<i64>) -> SparseTensorProto {
     SparseTensorProto { values: Some(values), indices: Some(indices), dims }
 }
 
+/// A number for zeros, and another for other pictures: nothing shows it before a run.
+fn counted(b: &mut GraphBuilder, number: f32) -> String {
+    let highest = b.node("GlobalMaxPool", &["x"], &[]);
+    let (one, number) = (b.node("Cos", &[&highest], &[]), b.scalar(number));
+    let number = b.node("Mul", &[&one, &number], &[]);
+    let (axes, first, last) = (b.ints(&[-1]), b.ints(&[0]), b.ints(&[1]));
+    let flat = b.node("Reshape", &[&number, &axes], &[]);
+    let number = b.node("Slice", &[&flat, &first, &last], &[]);
+    b.node("Cast", &[&number], &[("to", Attr::Int(DataType::Int64 as i64))])
+}
+
+/// A network that goes through a Loop, whose body makes `next` of `state`, so many times.
+fn looped(rounds: i64, body: impl FnOnce(&mut GraphBuilder)) -> Vec<u8> {
+    let mut inside = GraphBuilder::new("inside/");
+    inside.input("round", DataType::Int64, &[]);
+    inside.input("go", DataType::Bool, &[]);
+    inside.input("state", DataType::Float, &[(); 4].map(|()| Dim::Unknown));
+    inside.named_node("Identity", &["go"], &["goes"], &[]);
+    body(&mut inside);
+    inside.output("goes");
+    inside.output("next");
+    let g = Some(Box::new(GraphProto { name: "body".to_owned(), ..inside.finish() }));
+    let attribute = vec![AttributeProto { name: "body".to_owned(), g, r#type: 5, ..Default::default() }];
+    let mut graph = graph(|b| {
+        b.named_constant("rounds", &[], DataType::Int64, rounds.to_le_bytes().to_vec());
+        b.named_constant("yes", &[], DataType::Bool, vec![1]);
+        b.named_node("GlobalAveragePool", &["last"], &["y"], &[]);
+    });
+    let node = NodeProto {
+        op_type: "Loop".to_owned(),
+        input: ["rounds", "yes", "x"].map(str::to_owned).to_vec(),
+        output: vec!["last".to_owned()],
+        attribute,
+        ..Default::default()
+    };
+    graph.node.insert(0, node);
+    model(graph)
+}
+
+#[test]
+fn sizes_that_only_a_run_shows_are_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let pooled = |b: &mut GraphBuilder, maps: &str| b.named_node("GlobalAveragePool", &[maps], &["y"], &[]);
+    let repeated = |b: &mut GraphBuilder, maps: &str, number: &str| {
+        let ones = b.ints(&[1, 1, 1]);
+        let repeats = b.node("Concat", &[&ones, number], &[("axis", Attr::Int(0))]);
+        b.node("Tile", &[maps, &repeats], &[])
+    };
+    let scores = |b: &mut GraphBuilder, numbers: &str| {
+        let sum = b.node("ReduceSum", &[numbers], &[("keepdims", Attr::Int(0))]);
+        let sum = b.node("Cast", &[&sum], &[("to", Attr::Int(DataType::Float as i64))]);
+        let added = b.node("Add", &["x", &sum], &[]);
+        pooled(b, &added);
+    };
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        (
+            "a tensor filled",
+            nodes(|b| {
+                let count = counted(b, 5e8);
+                let filled = b.node("ConstantOfShape", &[&count], &[]);
+                scores(b, &filled);
+            }),
+            "ConstantOfShape",
+        ),
+        (
+            "a long range",
+            nodes(|b| {
+                let (count, zero, one) = (counted(b, 3e8), b.int(0), b.int(1));
+                let axis = b.ints(&[0]);
+                let count = b.node("Squeeze", &[&count, &axis], &[]);
+                let range = b.node("Range", &[&zero, &count, &one], &[]);
+                scores(b, &range);
+            }),
+            "Range",
+        ),
+        (
+            "repeated",
+            nodes(|b| {
+                let count = counted(b, 60_000.0);
+                let tiled = repeated(b, "x", &count);
+                pooled(b, &tiled);
+            }),
+            "Tile",
+        ),
+        (
+            "stretched",
+            nodes(|b| {
+                let (count, ones) = (counted(b, 80_000.0), b.ints(&[1, 1, 1]));
+                let shape = b.node("Concat", &[&count, &ones], &[("axis", Attr::Int(0))]);
+                let wide = b.node("Expand", &["x", &shape], &[]);
+                pooled(b, &wide);
+            }),
+            "Expand",
+        ),
+        (
+            "resized",
+            nodes(|b| {
+                let count = counted(b, 250.0);
+                let factor = b.node("Cast", &[&count], &[("to", Attr::Int(DataType::Float as i64))]);
+                let ones = b.floats(ndarray::arr1(&[1.0, 1.0]).view());
+                let scales = b.node("Concat", &[&ones, &factor, &factor], &[("axis", Attr::Int(0))]);
+                let large = b.node("Resize", &["x", "", &scales], &[]);
+                pooled(b, &large);
+            }),
+            "Resize",
+        ),
+        (
+            "doubled again and again",
+            nodes(|b| {
+                let count = counted(b, 2.0);
+                let last = (0..30).fold("x".to_owned(), |last, _| repeated(b, &last, &count));
+                pooled(b, &last);
+            }),
+            "",
+        ),
+        (
+            "places of places",
+            nodes(|b| {
+                let one = b.scalar(1.0);
+                let some = b.node("Add", &["x", &one], &[]);
+                let one = b.int(1);
+                let places = b.node("NonZero", &[&some], &[]);
+                let last = (0..30).fold(places, |last, _| {
+                    let some = b.node("Add", &[&last, &one], &[]);
+                    b.node("NonZero", &[&some], &[])
+                });
+                scores(b, &last);
+            }),
+            "",
+        ),
+        (
+            "a loop that doubles",
+            looped(60, |b| b.named_node("Concat", &["state", "state"], &["next"], &[("axis", Attr::Int(2))])),
+            "",
+        ),
+        ("a loop without end", looped(i64::MAX, |b| b.named_node("Add", &["state", "state"], &["next"], &[])), "loops"),
+        (
+            "products of constants",
+            nodes(|b| {
+                let (one, shape) = (b.floats(ndarray::arr2(&[[1.0]]).view()), b.ints(&[3000, 3000]));
+                let first = b.node("Expand", &[&one, &shape], &[]);
+                let last = (0..30).fold(first, |last, _| b.node("MatMul", &[&last, &last], &[]));
+                scores(b, &last);
+            }),
+            "MatMul",
+        ),
+        (
+            "a range of constants",
+            nodes(|b| {
+                let (side, zero, one) = (b.int(30_000), b.int(0), b.int(1));
+                let count = b.node("Mul", &[&side, &side], &[]);
+                let range = b.node("Range", &[&zero, &count, &one], &[]);
+                scores(b, &range);
+            }),
+            "",
+        ),
+    ];
+    for (name, bytes, part) in cases {
+        let file = format!("{name}.onnx");
+        std::fs::write(folder.path().join(&file), bytes).unwrap();
+        let said = refusal(folder.path(), &file);
+        assert!(said.contains(part), "{name}: {said}");
+    }
+}
+
 #[test]
 fn hostile_files_are_refused_soon_and_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();

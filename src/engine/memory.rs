@@ -4,6 +4,9 @@
 //! and ends a process when it is used; with a limit the request fails instead, and the runtime reports the node.
 
 #[cfg(target_os = "linux")]
+use std::sync::{Mutex, PoisonError};
+
+#[cfg(target_os = "linux")]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Limits the process to the machine's memory, or to what its container may use. Does nothing where neither is known, or
@@ -13,16 +16,58 @@ pub(super) fn limit() {
     let Some(most) = most() else { return };
     let Rlimit { current, maximum } = getrlimit(Resource::Data);
     if current.is_none_or(|current| current > most) {
-        let limit = Rlimit { current: Some(maximum.map_or(most, |maximum| maximum.min(most))), maximum };
-        if let Err(error) = setrlimit(Resource::Data, limit) {
-            tracing::warn!(%error, "memory could not be limited");
-        }
+        set(Rlimit { current: Some(maximum.map_or(most, |maximum| maximum.min(most))), maximum });
     }
 }
 
 /// Does nothing on this system.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn limit() {}
+
+/// The bounds that are held now, and the limit without them.
+#[cfg(target_os = "linux")]
+static BOUNDS: Mutex<(usize, Option<Rlimit>)> = Mutex::new((0, None));
+
+/// Bounds what the process takes from now on, until it is dropped: a request for more fails. Of several at once the widest
+/// counts.
+#[derive(Debug)]
+pub struct Bound(());
+
+impl Bound {
+    /// A bound of so many more bytes. Does nothing where it is not known what the process takes.
+    pub fn of(more: u64) -> Self {
+        #[cfg(target_os = "linux")]
+        if let Some(now) = kilobytes("/proc/self/status", "VmData:") {
+            let (count, before) = &mut *BOUNDS.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = getrlimit(Resource::Data);
+            let first = *count == 0;
+            let without = *before.get_or_insert(held);
+            let bound = now.saturating_add(more).max(if first { 0 } else { held.current.unwrap_or(u64::MAX) });
+            let current = Some(without.current.map_or(bound, |most| most.min(bound)));
+            set(Rlimit { current, ..without });
+            *count += 1;
+        }
+        Self(())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let (count, before) = &mut *BOUNDS.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            before.take().into_iter().for_each(set);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn set(limit: Rlimit) {
+    if let Err(error) = setrlimit(Resource::Data, limit) {
+        tracing::warn!(%error, "memory could not be limited");
+    }
+}
 
 /// Bytes of memory that the process may use; `None` where that is not known.
 #[cfg(target_os = "linux")]
@@ -79,5 +124,20 @@ mod tests {
         assert!(resident().unwrap() > 1 << 20 && resident().unwrap() < machine);
         limit();
         assert!(getrlimit(Resource::Data).current.unwrap() <= machine);
+    }
+
+    #[test]
+    fn a_bound_is_as_wide_as_the_widest_and_goes_when_it_is_dropped() {
+        limit();
+        let current = || getrlimit(Resource::Data).current.unwrap();
+        let before = current();
+        let narrow = Bound::of(1 << 32);
+        let first = current();
+        let wide = Bound::of(1 << 33);
+        assert!(first <= current() && current() <= before);
+        drop(narrow);
+        assert!(current() >= first, "the wider one is still held");
+        drop(wide);
+        assert_eq!(current(), before);
     }
 }

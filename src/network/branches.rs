@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::observe;
-use crate::engine::{Engine, Value};
+use crate::engine::{Cancel, Engine, EngineError, Value};
 use crate::onnx::{Model, surgery};
 
 /// Deepest nesting of branches that is followed.
@@ -12,8 +12,14 @@ const DEEPEST: usize = 8;
 
 /// The model without the If nodes whose condition is the same for every picture and any number of them. `input` is the
 /// name of the picture input and `shape` its shape `[batch, C, H, W]`. A model that cannot be run comes back as it is:
-/// what is wrong with it is found out when it is loaded.
-pub(super) fn taken(model: Model, engine: &dyn Engine, input: &str, shape: &[usize]) -> Model {
+/// what is wrong with it is found out when it is loaded. Fails only where it is cancelled.
+pub(super) fn taken(
+    model: Model,
+    engine: &dyn Engine,
+    input: &str,
+    shape: &[usize],
+    cancel: &Cancel,
+) -> Result<Model, EngineError> {
     let mut model = model;
     for _ in 0..DEEPEST {
         let mut conditions: Vec<&str> =
@@ -22,7 +28,11 @@ pub(super) fn taken(model: Model, engine: &dyn Engine, input: &str, shape: &[usi
         if conditions.is_empty() {
             break;
         }
-        let Ok(known) = observe::fixed(&model, engine, input, shape, &conditions) else { break };
+        let known = match observe::fixed(&model, engine, input, shape, &conditions, cancel) {
+            Ok(known) => known,
+            Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
+            Err(_) => break,
+        };
         let known: HashMap<&str, bool> = conditions
             .iter()
             .copied()
@@ -37,7 +47,7 @@ pub(super) fn taken(model: Model, engine: &dyn Engine, input: &str, shape: &[usi
             _ => break,
         }
     }
-    model
+    Ok(model)
 }
 
 #[cfg(test)]

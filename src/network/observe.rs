@@ -32,7 +32,7 @@ pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize])
     let mut session = engine.load(&model.extended(builder.finish()), model.beside(), Effort::Light)?;
     let mut run = |batch: usize, extra: &[&str]| -> Result<Vec<Value>, EngineError> {
         let names: Vec<&str> = plan.tensors.iter().map(|t| shapes[t].as_str()).chain(extra.iter().copied()).collect();
-        run_on_zeros(session.as_mut(), input, shape, batch, &names)
+        run_on_zeros(session.as_mut(), input, shape, batch, &names, &Cancel::new())
     };
     let fixed = plan.fixed.to_vec();
     let batch = shape.first().copied().unwrap_or(1);
@@ -57,18 +57,20 @@ pub fn observe(model: &Model, engine: &dyn Engine, input: &str, shape: &[usize])
 }
 
 /// The elements of tensors that are the same for every picture, and for one picture more where the model takes that; `None`
-/// for the others. The arguments are those of [`observe`].
+/// for the others. The arguments are those
+/// of [`observe`].
 pub(super) fn fixed(
     model: &Model,
     engine: &dyn Engine,
     input: &str,
     shape: &[usize],
     tensors: &[&str],
+    cancel: &Cancel,
 ) -> Result<Vec<Option<Value>>, EngineError> {
     let plan = Plan::new(model.graph());
     let fixed: Vec<&str> = tensors.iter().copied().filter(|tensor| plan.fixed.contains(tensor)).collect();
-    let mut session = engine.load(&tap::expose(model, &fixed), model.beside(), Effort::Light)?;
-    let mut run = |batch: usize| run_on_zeros(session.as_mut(), input, shape, batch, &fixed);
+    let mut session = engine.load(&tap::expose(model, &fixed), model.beside(), Effort::None)?;
+    let mut run = |batch: usize| run_on_zeros(session.as_mut(), input, shape, batch, &fixed, cancel);
     let batch = shape.first().copied().unwrap_or(1);
     let (single, double) = (run(batch)?, run(batch + 1).ok());
     let same = |at: usize| double.as_ref().is_none_or(|double| double.get(at) == single.get(at));
@@ -85,11 +87,12 @@ fn run_on_zeros(
     shape: &[usize],
     batch: usize,
     outputs: &[&str],
+    cancel: &Cancel,
 ) -> Result<Vec<Value>, EngineError> {
     let mut shape = shape.to_vec();
     shape.iter_mut().take(1).for_each(|size| *size = batch);
     let zeros = Value::F32(ArrayD::zeros(IxDyn(&shape)));
-    session.run(&[(input, &zeros)], outputs, &Cancel::new())
+    session.run(&[(input, &zeros)], outputs, cancel)
 }
 
 fn sizes(shape: &Value) -> Vec<usize> {

@@ -14,7 +14,7 @@ use super::sessions::GradientSessions;
 use super::values::ValueSessions;
 use super::{Network, NetworkError, branches, memo, observe};
 use crate::autodiff::Observations;
-use crate::engine::{Effort, Engine, EngineError, Session, Value};
+use crate::engine::{Effort, Engine, EngineError, Given, Session, Value};
 use crate::model::head;
 use crate::model::input::{ImageInput, Layout};
 use crate::model::layers::{self, Layer};
@@ -24,7 +24,7 @@ use crate::model::preprocess::Preprocess;
 use crate::model::settings::{Listing, Origin, Overrides, SettingsError, Sources};
 use crate::model::source::{Opened, Source};
 use crate::onnx::surgery::{self, Last, LogitsTensor};
-use crate::onnx::{Dim, Graph, Model, ValueInfo, tap};
+use crate::onnx::{Dim, Graph, Model, OnnxError, ValueInfo, tap};
 
 mod notes;
 mod patience;
@@ -59,7 +59,7 @@ impl Network {
         let wide = surgery::in_float32(&opened.model)?;
         let model = wide.as_ref().unwrap_or(&opened.model);
         let looking = Looking { declared: &declared, sources: &sources, output: &output, memory: memory.as_deref() };
-        let Look { mut model, input, mut logits, last, layers, mut forward, shapes, mut observations, part } =
+        let Look { mut model, input, mut logits, last, layers, shapes, mut observations, part } =
             looking.look(model, &*engine)?;
 
         let shape = |tensor: &str| shapes.get(tensor).cloned();
@@ -86,7 +86,7 @@ impl Network {
         notes.extend(several);
         if scores.is_yes_or_no(settled.activation) {
             (model, logits) = surgery::both_classes(&model, &logits)?;
-            (forward, observations) = (None, None);
+            observations = None;
             head = head.for_both_classes();
         }
         Ok(Self {
@@ -103,7 +103,7 @@ impl Network {
             activation: settled.activation,
             layers,
             head,
-            forward,
+            forward: None,
             gradients: GradientSessions::default(),
             halves: Halves::default(),
             pullbacks: PullbackSessions::default(),
@@ -144,7 +144,7 @@ fn output(model: &Model, sources: &Sources) -> Result<(String, Origin), NetworkE
     best.map(|output| (output.name.clone(), origin)).ok_or_else(none)
 }
 
-/// What a first run shows.
+/// What a first look shows.
 struct Look {
     /// The model that takes pictures as floats with channels first.
     model: Model,
@@ -154,9 +154,7 @@ struct Look {
     /// The operator after the logits.
     last: Option<Last>,
     layers: Vec<Layer>,
-    /// Made for the run; `None` where all was known.
-    forward: Option<Box<dyn Session>>,
-    /// What is known of all tensors from an earlier start.
+    /// What is known of all tensors, from an earlier start or without a run.
     observations: Option<Observations>,
     /// Shapes of logits and feature maps for a batch of one.
     shapes: HashMap<String, Vec<usize>>,
@@ -180,6 +178,7 @@ impl Looking<'_> {
             (Some(freed), Some(batch)) => self.look_once(&freed, None, engine).or_else(|error| match error {
                 NetworkError::Endless { .. }
                 | NetworkError::TooMuchMemory { .. }
+                | NetworkError::Onnx(OnnxError::Absurd { .. })
                 | NetworkError::Engine(EngineError::TooLarge { .. }) => Err(error),
                 _ => self.look_once(model, Some(batch), engine),
             }),
@@ -196,7 +195,11 @@ impl Looking<'_> {
         if pictures.iter().try_fold(1usize, |all, size| all.checked_mul(*size)).is_none_or(|all| all > MOST_NUMBERS) {
             return Err(NetworkError::TooLarge { shape: pictures });
         }
-        let model = branches::taken(model, engine, &input, &pictures);
+        let patience = Patience::begin(&model, pictures.iter().product());
+        let decides = model.graph().nodes.iter().any(|node| node.op_type == "If");
+        let _bound = decides.then(|| patience.bound());
+        let model = branches::taken(model, engine, &input, &pictures, &patience.cancel)
+            .map_err(|error| patience.reason(error))?;
         let LogitsTensor { name: logits, stepped_back_over: last } = surgery::logits(&model, self.output);
         let pooled = head::pooled(model.graph(), &logits);
         let layers = layers::find(model.graph(), &input, &logits, pooled);
@@ -206,28 +209,33 @@ impl Looking<'_> {
             shape.iter_mut().take(1).filter(|size| **size == batch).for_each(|size| *size = 1);
             shape
         };
-        let patience = Patience::begin(&model, pictures.iter().product());
         let infer = || observe::infer(&model, engine, &input, &pictures, &patience.cancel);
-        let known = memo::recall(self.memory, &model, &pictures, engine.version(), infer)?;
+        let known =
+            memo::recall(self.memory, &model, &pictures, engine.version(), infer).map_err(|error| match error {
+                NetworkError::Engine(error) => patience.reason(error),
+                error => error,
+            })?;
         let known = known.filter(|known| exposed.iter().all(|tensor| known.contains_key(*tensor)));
-        let (forward, shapes) = match &known {
-            Some(known) => (None, exposed.iter().map(|tensor| for_one(&known[*tensor].shape)).collect::<Vec<_>>()),
+        let shapes = match &known {
+            Some(known) => exposed.iter().map(|tensor| for_one(&known[*tensor].shape)).collect::<Vec<_>>(),
             None => {
-                let mut forward = load(&model, &logits, &layers, engine)?;
+                let _bound = patience.bound();
+                // With no effort: what the runtime computes while it loads a model cannot be stopped.
+                let bytes = tap::expose(&model, &exposed);
+                let mut session = engine.load(&bytes, model.beside(), Effort::None)?;
                 let zeros = Value::from(Array4::<f32>::zeros(pictures));
-                let values =
-                    forward.run(&[(&input, &zeros)], &exposed, &patience.cancel).map_err(|error| match error {
-                        EngineError::Cancelled => patience.reason(),
-                        EngineError::Run { reason } if of_size == Origin::Default => {
-                            NetworkError::Size { height, width, reason }
-                        }
-                        error => error.into(),
-                    })?;
-                (Some(forward), values.iter().map(|value| for_one(value.shape())).collect())
+                let inputs = [(input.as_str(), Given::Value(&zeros))];
+                let made = session.run_held(&inputs, &[], &exposed, &patience.cancel).map_err(|error| match error {
+                    EngineError::Run { reason } if of_size == Origin::Default => {
+                        NetworkError::Size { height, width, reason }
+                    }
+                    error => patience.reason(error),
+                })?;
+                made.1.iter().map(|tensor| for_one(tensor.shape())).collect()
             }
         };
         let shapes = exposed.iter().map(|name| (*name).to_owned()).zip(shapes).collect();
-        Ok(Look { model, input, logits, last, layers, forward, observations: known, shapes, part })
+        Ok(Look { model, input, logits, last, layers, observations: known, shapes, part })
     }
 }
 

@@ -12,14 +12,18 @@ use ndarray::{ArrayD, IxDyn};
 use super::{Plan, data_type};
 use crate::autodiff::{Observations, Observed};
 use crate::engine::{Cancel, Effort, ElementType, Engine, EngineError, MOST_ELEMENTS, Outlet, Value};
+use crate::network::NetworkError;
 use crate::onnx::build::GraphBuilder;
-use crate::onnx::{Dim, Graph, Model, Node, surgery};
+use crate::onnx::{Dim, Graph, Model, Node, OnnxError, surgery};
 
 /// Operators of which only a run shows how long they take.
 const LOOPS: [&str; 3] = ["If", "Loop", "Scan"];
 
 /// Most times that the runtime is asked to go on; each takes a few milliseconds.
 const ROUNDS: usize = 12;
+
+/// Most multiplications by which weights may be computed of weights: some tenths of a second.
+const MOST_WORK: u64 = 1 << 33;
 
 /// Most elements of floats on which a shape depends: factors of a Resize, one an axis.
 const MOST_SIZES: usize = 64;
@@ -32,7 +36,7 @@ pub fn infer(
     input: &str,
     shape: &[usize],
     cancel: &Cancel,
-) -> Result<Option<Observations>, EngineError> {
+) -> Result<Option<Observations>, NetworkError> {
     let plan = Plan::new(model.graph());
     let outline = Outline { model, engine, input, plan: &plan, cancel };
     let with = |pictures: usize| {
@@ -84,7 +88,7 @@ impl<'a> Outline<'a> {
     }
 
     /// What is known of all tensors, for pictures of this shape; `None` where that is not all.
-    fn known(&self, shape: &[usize]) -> Result<Option<Known<'a>>, EngineError> {
+    fn known(&self, shape: &[usize]) -> Result<Option<Known<'a>>, NetworkError> {
         let mut known = Known::default();
         for _ in 0..ROUNDS {
             if self.infer(shape, &mut known).is_none() {
@@ -95,13 +99,13 @@ impl<'a> Outline<'a> {
             };
             if let Some((tensor, sizes)) = known.sizes.iter().find(|(_, sizes)| too_large(sizes)) {
                 let shape = sizes.iter().map(|size| *size as i64).collect();
-                return Err(EngineError::TooLarge { output: (*tensor).to_owned(), shape });
+                return Err(EngineError::TooLarge { output: (*tensor).to_owned(), shape }.into());
             }
             if self.graph().nodes.iter().any(|node| LOOPS.contains(&node.op_type.as_str())) {
                 break;
             }
             let before = known.values.len();
-            if self.compute(&mut known).is_none() {
+            if self.compute(&mut known)?.is_none() {
                 break;
             }
             if known.sizes.len() == self.plan.tensors.len() {
@@ -161,10 +165,12 @@ impl<'a> Outline<'a> {
         Some(())
     }
 
-    /// Computes what is the same for every picture and follows from what is known.
-    fn compute(&self, known: &mut Known<'a>) -> Option<()> {
+    /// Computes what is the same for every picture and follows from what is known. Fails where that takes more than computing
+    /// weights does, and where it is cancelled.
+    fn compute(&self, known: &mut Known<'a>) -> Result<Option<()>, NetworkError> {
         let graph = self.graph();
         let (mut ready, mut shapes): (HashSet<&str>, HashMap<String, Value>) = Default::default();
+        let mut work = 0u64;
         for node in graph.nodes.iter().filter(|node| !known.values.contains_key(node.output())) {
             let sizes = node.input(0).and_then(|input| known.sizes.get(input));
             match (node.op_type.as_str(), sizes) {
@@ -178,9 +184,20 @@ impl<'a> Outline<'a> {
                             || shapes.contains_key(name)
                             || ready.contains(name)
                     };
-                    if !node.outputs.iter().any(|output| self.plan.varies.contains(output.as_str()))
-                        && node.inputs.iter().chain(&node.captured).all(|name| here(name))
+                    // What is not known to be small waits until it is.
+                    let fixed = |output: &String| {
+                        output.is_empty()
+                            || !self.plan.varies.contains(output.as_str())
+                                && (known.sizes.contains_key(output.as_str()) || graph.is_constant(output))
+                    };
+                    if node.outputs.iter().all(fixed) && node.inputs.iter().chain(&node.captured).all(|name| here(name))
                     {
+                        work = work.saturating_add(self.work(node, known));
+                        if work > MOST_WORK {
+                            let (node, op) = (node.name.clone(), node.op_type.clone());
+                            let reason = format!("it multiplies {work} pairs of numbers that no picture changes");
+                            return Err(OnnxError::Absurd { node, op, reason }.into());
+                        }
                         ready.extend(node.outputs.iter().map(String::as_str));
                     }
                 }
@@ -189,30 +206,57 @@ impl<'a> Outline<'a> {
         known.values.extend(shapes);
         let computed = |tensor: &&str| ready.contains(tensor) && !known.values.contains_key(*tensor);
         let computed: Vec<&str> = self.plan.fixed.iter().copied().filter(computed).collect();
-        if computed.is_empty() {
-            return Some(());
+        let elements = |tensor: &&str| known.sizes.get(*tensor).map_or(0, |sizes| sizes.iter().product::<usize>());
+        if computed.iter().map(elements).sum::<usize>() > MOST_ELEMENTS / 2 {
+            return Ok(None);
+        }
+        match self.run(known, &computed) {
+            None => Ok(None),
+            Some(Err(EngineError::Cancelled)) => Err(EngineError::Cancelled.into()),
+            Some(made) => {
+                Ok(made.ok().map(|made| known.values.extend(computed.into_iter().map(str::to_owned).zip(made))))
+            }
+        }
+    }
+
+    /// Runs the part of the model that makes these tensors of what is known.
+    fn run(&self, known: &Known<'a>, tensors: &[&str]) -> Option<Result<Vec<Value>, EngineError>> {
+        if tensors.is_empty() {
+            return Some(Ok(Vec::new()));
         }
         let given: Vec<_> = known
             .values
             .iter()
             .map(|(name, value)| (name.as_str(), data_type(value.element_type()), value.shape()))
             .collect();
-        let part = surgery::resume(self.model, &given, &computed).ok()?;
+        let part = surgery::resume(self.model, &given, tensors).ok()?;
         let mut session = self.engine.load(part.bytes(), part.beside(), Effort::None).ok()?;
         let taken = |name: &str| known.values.get_key_value(name).map(|(name, value)| (name.as_str(), value));
         let inputs = part.graph().inputs.iter().map(|input| taken(&input.name)).collect::<Option<Vec<_>>>()?;
-        let made = session.run(&inputs, &computed, self.cancel).ok()?;
-        known.values.extend(computed.into_iter().map(str::to_owned).zip(made));
-        Some(())
+        Some(session.run(&inputs, tensors, self.cancel))
+    }
+
+    /// Sizes of a tensor or a constant, where they are known.
+    fn sizes(&self, known: &Known<'a>, tensor: &str) -> Option<Vec<usize>> {
+        let stored = || self.graph().constant(tensor)?.dims.iter().map(|size| usize::try_from(*size).ok()).collect();
+        known.sizes.get(tensor).cloned().or_else(stored)
+    }
+
+    /// Multiplications of a node, of those that take many.
+    fn work(&self, node: &Node, known: &Known<'a>) -> u64 {
+        let sizes = |index: usize| node.input(index).and_then(|input| self.sizes(known, input)).unwrap_or_default();
+        let inner: usize = match node.op_type.as_str() {
+            "Conv" => sizes(1).iter().skip(1).product(),
+            "Gemm" | "MatMul" => sizes(0).iter().copied().max().unwrap_or(0),
+            _ => 0,
+        };
+        let outputs: usize = self.sizes(known, node.output()).unwrap_or_default().iter().product();
+        (outputs as u64).saturating_mul(inner as u64)
     }
 
     /// Whether all nodes can take what they are given, where the runtime looks at that only when it runs.
     fn fits(&self, known: &Known<'a>) -> bool {
-        let sizes = |tensor: &str| -> Option<Vec<usize>> {
-            let stored =
-                || self.graph().constant(tensor)?.dims.iter().map(|size| usize::try_from(*size).ok()).collect();
-            known.sizes.get(tensor).cloned().or_else(stored)
-        };
+        let sizes = |tensor: &str| self.sizes(known, tensor);
         self.graph().nodes.iter().all(|node| fits(node, &sizes))
     }
 }
