@@ -81,7 +81,7 @@ fn indexing(criterion: &mut Criterion) {
     group.bench_function("forward, a picture on one thread", |bencher| {
         bencher.iter(|| black_box(plain.run(&[("input", &input)], &["logits"], &cancel).unwrap()));
     });
-    let mut digest = network.digest(&*engine).unwrap();
+    let digest = &mut network.digests(&*engine, 1).unwrap()[0];
     group.bench_function("every layer reduced, a picture on one thread", |bencher| {
         bencher.iter(|| black_box(digest.run(&x, &cancel).unwrap()));
     });

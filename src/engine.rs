@@ -1,6 +1,7 @@
 //! Running ONNX graphs: the only part that knows there is a runtime behind it.
 //!
-//! Owns: finding and loading ONNX Runtime, devices, sessions, cancelling a run. Must not know what the arrays mean.
+//! Owns: finding and loading ONNX Runtime, devices, sessions, cancelling a run, lensor's own operators. Must not know what the
+//! arrays mean.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ pub mod cancel;
 mod cores;
 mod cuda;
 pub mod device;
+mod figures;
 pub mod library;
 mod memory;
 mod ort;
@@ -19,10 +21,10 @@ pub use cores::cores;
 use device::DeviceChoice;
 use library::{Library, LibraryError, Search};
 pub use memory::{Bound, most as memory, resident};
-pub use ort::Held;
+pub use ort::{Held, LaidOut};
 pub use value::{ElementType, Value};
 
-use crate::onnx::Beside;
+use crate::onnx::{Beside, Model};
 
 /// Most elements of a tensor: 1 GiB of 32-bit floats.
 pub const MOST_ELEMENTS: usize = 1 << 28;
@@ -106,7 +108,8 @@ pub struct Outlet {
 /// How much the runtime works on a graph before its first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// None: for graphs that are not run, and only asked what is known of their outputs.
+    /// None: for graphs that are only asked what is known of their outputs, and for models that are
+    /// [laid out](Engine::lay_out) already.
     None,
     /// Little: loads in about half the time and memory, for graphs that run a few times.
     Light,
@@ -118,6 +121,13 @@ pub enum Effort {
 pub trait Engine: Send + Sync {
     /// Loads a serialised ONNX model. `beside` is where the elements of constants lie that are not in it.
     fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError>;
+
+    /// A model that has lensor's own operators ([`FIGURES`](crate::onnx::surgery::FIGURES)) as the runtime computes it, with
+    /// the operators on its tensors as they lie: to be loaded with [`Effort::None`], as often as it is needed. `None` where the
+    /// device does not have the operators, or that fails.
+    fn lay_out(&self, _model: &Model) -> Option<LaidOut> {
+        None
+    }
 
     /// Puts an array on the device, for runs that take it again and again.
     fn hold(&self, value: Value) -> Result<Held, EngineError>;

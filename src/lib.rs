@@ -26,7 +26,7 @@
 //! |---|---|
 //! | [`onnx`] | read, look, expose inner tensors, free the batch axis, find the logits; the file's bytes stay, its weights beside them |
 //! | [`autodiff`] | the rewrite: seeds, policy, one file of rules per operator family |
-//! | [`engine`] | find, check, fetch and load ONNX Runtime; devices, sessions, cancelling |
+//! | [`engine`] | find, check, fetch and load ONNX Runtime; devices, sessions, cancelling, operators of lensor's own |
 //! | [`model`] | card, settings and where they come from, labels, pictures, preprocessing, layers, head |
 //! | [`network`] | forward, activations and gradients of batches, in sessions made when they are needed |
 //! | [`attribution`] | one method a file; [`blur`] is shared with [`map`] |

@@ -246,9 +246,8 @@ fn prepend(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {
 }
 
 fn append(model: &[u8], addition: proto::GraphProto) -> Vec<u8> {
-    let own = addition.node.iter().any(|node| node.domain == DOMAIN);
-    let opset_import =
-        if own { vec![proto::OperatorSetIdProto { domain: DOMAIN.to_owned(), version: 1 }] } else { Vec::new() };
+    // What is not one of ONNX's own operators is of a set that the model does not name yet.
+    let opset_import = proto::opsets(&addition);
     let addition = proto::ModelProto { graph: Some(addition), opset_import, ..Default::default() };
     let mut bytes = Vec::with_capacity(model.len() + addition.encoded_len());
     bytes.extend_from_slice(model);

@@ -18,12 +18,14 @@ use super::cuda;
 use super::device::DeviceChoice;
 use super::library::{Library, LibraryError, numbers};
 use super::{Cancel, Effort, Engine, EngineError, Given, OpenError, Outlet, Session, Value};
-use crate::onnx::Beside;
+use crate::onnx::{Beside, Model};
 
 mod held;
+mod laid_out;
 mod operators;
 
 pub use held::Held;
+pub use laid_out::LaidOut;
 
 /// A graph with one Identity node, loaded once to see whether a device works.
 const TRIAL: &[u8] =
@@ -148,40 +150,54 @@ impl OrtEngine {
     /// `None` where that would not help.
     fn load_beside(
         &self,
+        builder: &dyn Fn() -> Result<SessionBuilder, ort::Error>,
         model: &[u8],
         folder: &Path,
-        effort: Effort,
     ) -> Option<Result<ort::session::Session, ort::Error>> {
         if numbers(&self.library.version).is_none_or(|version| version >= (1, 21, 0)) {
             return None;
         }
         let mut file = tempfile::Builder::new().prefix(".lensor-").suffix(".onnx").tempfile_in(folder).ok()?;
         file.write_all(model).ok()?;
-        Some(self.builder(effort).and_then(|mut builder| builder.commit_from_file(file.path())))
+        Some(builder().and_then(|mut builder| builder.commit_from_file(file.path())))
+    }
+
+    /// Loads a model that lies partly beside its bytes.
+    fn session(
+        &self,
+        builder: &dyn Fn() -> Result<SessionBuilder, ort::Error>,
+        model: &[u8],
+        beside: &Beside,
+    ) -> Result<ort::session::Session, ort::Error> {
+        let mut given = builder()?;
+        for (name, bytes) in beside.kept() {
+            given = given.with_external_initializer_file_in_memory(name, bytes.clone())?;
+        }
+        // All constants are in memory, or all that are not in the model are in files.
+        let Some(folder) = beside.folder().filter(|_| beside.kept().is_empty()) else {
+            return given.commit_from_memory(model);
+        };
+        let mut given = given.with_config_entry(EXTERNAL_DATA_FOLDER, folder.to_string_lossy())?;
+        given.commit_from_memory(model).or_else(|error| self.load_beside(builder, model, folder).unwrap_or(Err(error)))
     }
 }
 
 impl Engine for OrtEngine {
     fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError> {
-        let load = || -> Result<_, ort::Error> {
-            let mut builder = self.builder(effort)?;
-            for (name, bytes) in beside.kept() {
-                builder = builder.with_external_initializer_file_in_memory(name, bytes.clone())?;
-            }
-            // All constants are in memory, or all that are not in the model are in files.
-            let Some(folder) = beside.folder().filter(|_| beside.kept().is_empty()) else {
-                return builder.commit_from_memory(model);
-            };
-            let mut builder = builder.with_config_entry(EXTERNAL_DATA_FOLDER, folder.to_string_lossy())?;
-            builder
-                .commit_from_memory(model)
-                .or_else(|error| self.load_beside(model, folder, effort).unwrap_or(Err(error)))
-        };
-        let session = load().map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
+        let session = self.session(&|| self.builder(effort), model, beside);
+        let session = session.map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
         let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();
         let (inputs, outputs) = (names(session.inputs()), names(session.outputs()));
         let cuda = self.cuda.map(|(index, _)| index);
         Ok(Box::new(OrtSession { session, cuda, inputs, outputs, _beside: beside.clone() }))
+    }
+
+    fn lay_out(&self, model: &Model) -> Option<LaidOut> {
+        if !self.has_operators() {
+            return None;
+        }
+        let laid_out = self.laid_out(model);
+        laid_out.map_err(|error| tracing::warn!(%error, "lensor's own operators are not used")).ok()
     }
 
     fn hold(&self, value: Value) -> Result<Held, EngineError> {

@@ -50,7 +50,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Everything that asks a network, taken out of it so that it may be used elsewhere meanwhile.
 pub struct Runners {
     digests: Vec<Digest>,
-    /// Whole feature maps, for the few that rows and columns do not decide.
+    /// Whole feature maps, where rows and columns do not decide.
     maps: Mutex<Maps>,
     preprocess: Preprocess,
     runner: String,
@@ -99,7 +99,7 @@ impl Runners {
         let fitting = engine::memory().map_or(count, |bytes| usize::try_from(bytes / 2 / each).unwrap_or(count));
         let on_processor = engine.device().starts_with("CPU");
         let count = count.min(fitting).min(if on_processor { count } else { ON_DEVICE });
-        let digests = (0..count.max(1)).map(|_| network.digest(&*engine)).collect::<Result<Vec<_>, _>>()?;
+        let digests = network.digests(&*engine, count.max(1))?;
         let runner = format!("ONNX Runtime {}, {}", engine.version(), engine.device());
         let maps = Mutex::new(network.maps(engine));
         Ok(Self { digests, maps, preprocess: network.preprocess().clone(), runner })

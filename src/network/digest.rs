@@ -1,14 +1,12 @@
-//! Every layer's feature maps in a few numbers a channel, in one run: average, highest value of each row, highest value
-//! of each column.
+//! Every layer's feature maps in a few numbers a channel, in one run.
 //!
-//! The maps are reduced inside the graph, so that they never leave the runtime: by GlobalAveragePool and MaxPool, which
-//! the runtime computes in its blocked layout of convolutions (ReduceMax and ArgMax would have every map laid out anew).
-//! Rows and columns together tell where a map is highest. The reductions are listed from the last layer to the first,
-//! because the runtime begins with the last node that nothing else needs: each map is then reduced while it is still in the
-//! cache, and freed. A residual sum of maps that are reduced themselves would cost two passes over memory, one to add and
-//! one for the ReLU: it is made part of a convolution, see [`surgery::sum_in_convolutions`].
+//! The maps are reduced inside the graph, so that they never leave the runtime. On a processor an operator of lensor's own
+//! takes average, highest value and its place in one pass over each map, as the runtime lays it out: [`surgery::FIGURES`].
+//! Elsewhere GlobalAveragePool gives the averages, and MaxPool the highest value of each row and of each column, which together
+//! tell where a map is highest, mostly; ArgMax would not promise the first of several places.
 //!
-//! Must not know what the numbers are kept for.
+//! The reductions are listed from the last layer to the first, because the runtime begins with the last node that nothing else
+//! needs: each map is then reduced while it is still in the cache, and freed. Must not know what the numbers are kept for.
 
 use std::sync::Arc;
 
@@ -16,21 +14,27 @@ use ndarray::{Array4, ArrayD, Axis};
 
 use super::{Network, NetworkError, Scores, batch};
 use crate::engine::{Cancel, Effort, Engine, Session};
-use crate::model::layers::Kind;
 use crate::onnx::build::{Attr, GraphBuilder};
-use crate::onnx::{Model, Node, surgery};
+use crate::onnx::{Model, OnnxError, surgery};
 
 /// A session that digests pictures.
 pub struct Digest {
     session: Box<dyn Session>,
     input: String,
-    /// For each layer, the outputs with averages, rows and columns.
-    outputs: Vec<[String; 3]>,
+    outputs: Outputs,
+    /// Width of each layer's maps.
+    widths: Vec<usize>,
     part: Option<usize>,
 }
 
-/// Channels that the runtime's blocked layout takes together, at most.
-const BLOCK: usize = 16;
+/// The outputs for each layer.
+#[derive(Clone)]
+enum Outputs {
+    /// Figures of its maps.
+    Figures(Vec<String>),
+    /// Averages, rows and columns.
+    Sides(Vec<[String; 3]>),
+}
 
 /// Most sessions that give whole feature maps: each holds its own copy of the weights up to its last layer.
 const KEPT: usize = 3;
@@ -48,13 +52,48 @@ pub struct Maps {
 }
 
 impl Network {
-    /// A session on `engine` that digests every layer.
-    pub fn digest(&self, engine: &dyn Engine) -> Result<Digest, NetworkError> {
-        // Only the processor has a layout in which such a convolution is no work.
-        let blocked = cfg!(target_arch = "x86_64") && engine.device().starts_with("CPU");
-        let sums = if blocked { self.residual_sums() } else { Vec::new() };
-        let model = surgery::sum_in_convolutions(&self.model, &sums)?;
-        let mut builder = GraphBuilder::beside(model.graph(), "lensor/digest/");
+    /// So many sessions on `engine` that digest every layer.
+    pub fn digests(&self, engine: &dyn Engine, count: usize) -> Result<Vec<Digest>, NetworkError> {
+        let (model, outputs) = self.with_figures()?;
+        if let Some(laid_out) = engine.lay_out(&model) {
+            match self.sessions(engine, &laid_out.model, &outputs, (Effort::None, count)) {
+                Ok(digests) => return Ok(digests),
+                Err(error) => tracing::warn!(%error, "lensor's own operators are not used"),
+            }
+        }
+        let (model, outputs) = self.with_sides()?;
+        self.sessions(engine, &model, &outputs, (Effort::Full, count))
+    }
+
+    fn sessions(
+        &self,
+        engine: &dyn Engine,
+        model: &Model,
+        outputs: &Outputs,
+        (effort, count): (Effort, usize),
+    ) -> Result<Vec<Digest>, NetworkError> {
+        let digest = |_| {
+            let session = engine.load(model.bytes(), model.beside(), effort)?;
+            let widths = self.layers.iter().map(|layer| layer.width).collect();
+            Ok(Digest { session, input: self.input.name.clone(), outputs: outputs.clone(), widths, part: self.part })
+        };
+        (0..count).map(digest).collect()
+    }
+
+    /// The model with the figures of every layer's maps as its outputs.
+    fn with_figures(&self) -> Result<(Model, Outputs), OnnxError> {
+        let mut builder = self.beside();
+        let figures = |tensor: &str| builder.node(surgery::FIGURES, &[tensor], &[]);
+        let mut outputs: Vec<String> =
+            self.layers.iter().rev().map(|layer| layer.tensor.as_str()).map(figures).collect();
+        outputs.reverse();
+        let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        Ok((self.ending(builder, &names)?, Outputs::Figures(outputs)))
+    }
+
+    /// The model with averages, rows and columns of every layer's maps as its outputs.
+    fn with_sides(&self) -> Result<(Model, Outputs), OnnxError> {
+        let mut builder = self.beside();
         let mut outputs = Vec::with_capacity(self.layers.len());
         for layer in self.layers.iter().rev() {
             let maps = layer.tensor.as_str();
@@ -69,34 +108,21 @@ impl Network {
             outputs.push([average, rows, columns]);
         }
         outputs.reverse();
-        let extended = Model::from_bytes(model.extended(builder.finish()), model.beside().clone())?;
-        let ends: Vec<&str> = outputs.iter().flatten().map(String::as_str).collect();
-        let cut = surgery::cut(&extended, &ends)?;
-        let session = engine.load(cut.bytes(), self.model.beside(), Effort::Full)?;
-        Ok(Digest { session, input: self.input.name.clone(), outputs, part: self.part })
+        let names: Vec<&str> = outputs.iter().flatten().map(String::as_str).collect();
+        Ok((self.ending(builder, &names)?, Outputs::Sides(outputs)))
     }
 
-    /// Sums behind which a ReLU makes the maps of a layer, and of which a summand is the maps of another that a convolution
-    /// made.
-    fn residual_sums(&self) -> Vec<surgery::Sum> {
-        let graph = self.graph();
-        let of = |tensor: &str| self.layers.iter().find(|layer| layer.tensor == tensor);
-        let sum = |node: &Node| {
-            let [behind] = graph.consumers(node.output()) else { return None };
-            let relu = graph.nodes.get(*behind).filter(|relu| relu.qualified_op() == "Relu")?;
-            let block = of(relu.output()).filter(|block| block.channels.is_multiple_of(BLOCK))?;
-            let size = (block.channels, block.height, block.width);
-            let alike = |tensor: &String| {
-                let layer = of(tensor).filter(|layer| layer.kind == Kind::Conv)?;
-                (size == (layer.channels, layer.height, layer.width)).then_some(())
-            };
-            let input = node.inputs.iter().position(|tensor| alike(tensor).is_some())?;
-            Some(surgery::Sum { node: node.index, input, channels: block.channels })
-        };
-        graph.nodes.iter().filter(|node| node.qualified_op() == "Add").filter_map(sum).collect()
+    fn beside(&self) -> GraphBuilder {
+        GraphBuilder::beside(self.model.graph(), "lensor/digest/")
     }
 
-    /// What gives the feature maps of any layer on `engine`, computed as [`Network::digest`] computes them.
+    /// The model with more nodes, ending at these outputs.
+    fn ending(&self, builder: GraphBuilder, outputs: &[&str]) -> Result<Model, OnnxError> {
+        let extended = Model::from_bytes(self.model.extended(builder.finish()), self.model.beside().clone())?;
+        surgery::cut(&extended, outputs)
+    }
+
+    /// What gives the feature maps of any layer on `engine`, computed as [`Network::digests`] computes them.
     pub fn maps(&self, engine: Arc<dyn Engine>) -> Maps {
         Maps {
             engine,
@@ -112,15 +138,28 @@ impl Network {
 impl Digest {
     /// Digests a batch `[batch, C, H, W]` of prepared pictures: the scores of each picture for each layer.
     pub fn run(&mut self, x: &Array4<f32>, cancel: &Cancel) -> Result<Vec<Vec<Scores>>, NetworkError> {
-        let wanted: Vec<&str> = self.outputs.iter().flatten().map(String::as_str).collect();
+        let wanted: Vec<&str> = match &self.outputs {
+            Outputs::Figures(outputs) => outputs.iter().map(String::as_str).collect(),
+            Outputs::Sides(outputs) => outputs.iter().flatten().map(String::as_str).collect(),
+        };
         let (session, input) = (&mut self.session, &self.input);
         let values = batch::run(&mut self.part, x, |part, _| session.run(&[(input, part)], &wanted, cancel))?;
         let count = x.len_of(Axis(0));
-        let mut pictures: Vec<Vec<Scores>> = vec![Vec::with_capacity(self.outputs.len()); count];
+        let mut pictures: Vec<Vec<Scores>> = vec![Vec::with_capacity(wanted.len()); count];
         let mut values = values.into_iter().map(|value| split(value, count));
-        while let (Some(means), Some(rows), Some(columns)) = (values.next(), values.next(), values.next()) {
-            let each = means.into_iter().zip(rows).zip(columns).zip(&mut pictures);
-            each.for_each(|(((means, rows), columns), scores)| scores.push(Scores::new(means, rows, columns)));
+        match &self.outputs {
+            Outputs::Figures(_) => values.zip(&self.widths).for_each(|(figures, width)| {
+                let each = figures.iter().zip(&mut pictures);
+                each.for_each(|(figures, scores)| scores.push(Scores::of_figures(figures, *width)));
+            }),
+            Outputs::Sides(_) => {
+                while let (Some(means), Some(rows), Some(columns)) = (values.next(), values.next(), values.next()) {
+                    let each = means.into_iter().zip(rows).zip(columns).zip(&mut pictures);
+                    each.for_each(|(((means, rows), columns), scores)| {
+                        scores.push(Scores::of_sides(means, rows, columns));
+                    });
+                }
+            }
         }
         Ok(pictures)
     }
@@ -181,7 +220,7 @@ mod tests {
     fn a_digest_says_what_the_maps_say() {
         let mut network = network(tiny_a());
         let x = sine((3, 3, 16, 16), [1.0, 0.37, 0.2]);
-        let scores = network.digest(&*engine()).unwrap().run(&x, &Cancel::new()).unwrap();
+        let scores = network.digests(&*engine(), 1).unwrap()[0].run(&x, &Cancel::new()).unwrap();
         let forward = network.forward(&x, &[0, 1, 2], &Cancel::new()).unwrap();
         let whole = network.maps(engine()).run(&x, &[0, 2], &Cancel::new()).unwrap();
         assert_eq!((scores.len(), scores[0].len(), whole.len()), (3, 3, 2));
@@ -202,19 +241,36 @@ mod tests {
         assert_eq!(scores[0][2].pairs().nth(3).unwrap().1, highest, "the very same bits");
     }
 
+    /// On a network with blocks whose sums lensor adds up itself, and with convolutions that pass over places.
     #[test]
-    fn residual_sums_are_the_very_same_in_a_convolution() {
+    fn highest_values_and_places_are_those_of_the_maps_whatever_takes_them() {
         let source = Source::Bundled(Bundled::Scenes);
         let network = Network::open(&source, engine(), &Default::default()).unwrap();
-        let sums = network.residual_sums();
-        assert!(sums.len() > 6, "{sums:?}");
-        let x = sine((1, 3, 128, 128), [1.0, 0.37, 0.2]);
-        let scores = network.digest(&*engine()).unwrap().run(&x, &Cancel::new()).unwrap();
+        let x = sine((2, 3, 128, 128), [1.0, 0.37, 0.2]);
         let layers: Vec<usize> = (0..network.layers().len()).collect();
         let whole = network.maps(engine()).run(&x, &layers, &Cancel::new()).unwrap();
-        for ((scores, maps), layer) in scores[0].iter().zip(&whole).zip(network.layers()) {
-            for ((_, max), map) in scores.pairs().zip(maps.index_axis(Axis(0), 0).outer_iter()) {
-                assert_eq!(max, map.fold(f32::NEG_INFINITY, |a, b| b.max(a)), "{}", layer.name);
+        let mut digests = network.digests(&*engine(), 1).unwrap();
+        assert!(matches!(digests[0].outputs, Outputs::Figures(_)));
+        let (model, outputs) = network.with_sides().unwrap();
+        digests.extend(network.sessions(&*engine(), &model, &outputs, (Effort::Full, 1)).unwrap());
+        for digest in &mut digests {
+            let scores = digest.run(&x, &Cancel::new()).unwrap();
+            for (picture, scores) in scores.iter().enumerate() {
+                for ((scores, maps), layer) in scores.iter().zip(&whole).zip(network.layers()) {
+                    let maps = FeatureMaps::new(maps.index_axis(Axis(0), picture).to_owned());
+                    for (channel, (figures, (mean, max))) in maps.figures.iter().zip(scores.pairs()).enumerate() {
+                        assert_eq!(max, figures.max, "{}:{channel}", layer.name);
+                        approx::assert_abs_diff_eq!(mean, figures.mean, epsilon = 1e-5);
+                        let (row, column) = figures.position;
+                        let peak = scores.peak(channel);
+                        assert!(
+                            peak == Peak::At(row as u32, column as u32) || peak == Peak::Unclear,
+                            "{}:{channel}",
+                            layer.name
+                        );
+                        assert!(peak != Peak::Unclear || matches!(outputs, Outputs::Sides(_)));
+                    }
+                }
             }
         }
     }
@@ -223,7 +279,7 @@ mod tests {
     fn a_picture_has_the_same_scores_in_any_company() {
         let network = network(tiny_a());
         let x = sine((5, 3, 16, 16), [1.0, 0.37, 0.2]);
-        let mut digest = network.digest(&*engine()).unwrap();
+        let digest = &mut network.digests(&*engine(), 1).unwrap()[0];
         let together = digest.run(&x, &Cancel::new()).unwrap();
         for (picture, scores) in together.iter().enumerate() {
             let alone = x.slice(s![picture..picture + 1, .., .., ..]).to_owned();

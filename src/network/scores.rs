@@ -9,10 +9,16 @@ pub struct Scores {
     means: Vec<f32>,
     /// `[channels]`: the highest value of each.
     maxima: Vec<f32>,
-    /// `[channels, height]`: the highest value in each row of each.
-    rows: Vec<f32>,
-    /// `[channels, width]`: the highest value in each column of each.
-    columns: Vec<f32>,
+    places: Places,
+}
+
+/// Where the maps are highest.
+#[derive(Clone, Debug, PartialEq)]
+enum Places {
+    /// `[channels]`: the first place of each in the order of rows, and how wide a row is.
+    Known(Vec<u32>, u32),
+    /// `[channels, height]` and `[channels, width]`: the highest value in each row and in each column of each.
+    Sides(Vec<f32>, Vec<f32>),
 }
 
 /// Where a feature map is highest.
@@ -25,12 +31,20 @@ pub enum Peak {
 }
 
 impl Scores {
+    /// The scores of `[channels, 3]` figures, as [`surgery::FIGURES`](crate::onnx::surgery::FIGURES) gives them, of maps so wide.
+    pub fn of_figures(figures: &[f32], width: usize) -> Self {
+        let (figures, _) = figures.as_chunks::<3>();
+        let of = |which: usize| figures.iter().map(move |figures| figures[which]);
+        let places = of(2).map(f32::to_bits).collect();
+        Self { means: of(0).collect(), maxima: of(1).collect(), places: Places::Known(places, width.max(1) as u32) }
+    }
+
     /// The scores of `[channels]` averages, and the highest values in the `[channels, height]` rows and the `[channels,
     /// width]` columns of the maps.
-    pub fn new(means: Vec<f32>, rows: Vec<f32>, columns: Vec<f32>) -> Self {
+    pub fn of_sides(means: Vec<f32>, rows: Vec<f32>, columns: Vec<f32>) -> Self {
         let count = means.len();
         let maxima = (0..count).map(|channel| highest(part(&rows, channel, count))).collect();
-        Self { means, maxima, rows, columns }
+        Self { means, maxima, places: Places::Sides(rows, columns) }
     }
 
     /// Average and highest value of each channel's map.
@@ -40,6 +54,13 @@ impl Scores {
 
     /// Where a channel's map is highest.
     pub fn peak(&self, channel: usize) -> Peak {
+        let (rows, columns) = match &self.places {
+            Places::Known(places, width) => {
+                let place = places.get(channel).copied().unwrap_or_default();
+                return Peak::At(place / width, place % width);
+            }
+            Places::Sides(rows, columns) => (rows, columns),
+        };
         let count = self.means.len();
         let highest = self.maxima.get(channel).copied().unwrap_or_default();
         if highest == 0.0 && self.means.get(channel) == Some(&0.0) {
@@ -53,8 +74,8 @@ impl Scores {
             let second = places.next();
             (first.unwrap_or(0), second, usize::from(first.is_some()) + usize::from(second.is_some()) + places.count())
         };
-        let (row, next_row, rows) = reach(part(&self.rows, channel, count));
-        let (column, next_column, columns) = reach(part(&self.columns, channel, count));
+        let (row, next_row, rows) = reach(part(rows, channel, count));
+        let (column, next_column, columns) = reach(part(columns, channel, count));
         match (rows, columns) {
             (0 | 1, _) | (_, 0 | 1) => Peak::At(row, column),
             // Windows of a pool overlap: four neighbours see the same value.
@@ -90,7 +111,7 @@ mod tests {
         // Maps of 2 × 3: one peak; two in a row; two in a column; two or more apart; four neighbours, as in a pool.
         let rows = vec![1.0, 5.0, 5.0, 2.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0];
         let columns = vec![0.0, 5.0, 1.0, 5.0, 1.0, 5.0, 5.0, 0.0, 0.0, 5.0, 0.0, 5.0, 0.0, 5.0, 5.0];
-        let scores = Scores::new(vec![0.5; 5], rows, columns);
+        let scores = Scores::of_sides(vec![0.5; 5], rows, columns);
         let peaks: Vec<Peak> = (0..5).map(|channel| scores.peak(channel)).collect();
         assert_eq!(peaks, [Peak::At(1, 1), Peak::At(0, 0), Peak::At(0, 0), Peak::Unclear, Peak::At(0, 1)]);
         assert_eq!(scores.pairs().nth(1), Some((0.5, 5.0)));

@@ -13,7 +13,7 @@ use prost::Message;
 use super::beside::{self, Kept};
 use super::graph::{Dim, Graph};
 use super::proto::{
-    AttributeProto, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    self, AttributeProto, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type,
 };
 
@@ -70,7 +70,8 @@ impl GraphBuilder {
         name
     }
 
-    /// Adds a node with one output and returns the output's name. An empty input name is an input not given.
+    /// Adds a node with one output and returns the output's name. An empty input name is an input not given. Before an
+    /// operator that is not ONNX's own stands its domain: `com.microsoft.FusedConv`.
     pub fn node(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attr)]) -> String {
         let output = self.fresh("");
         self.named_node(op, inputs, &[&output], attributes);
@@ -80,17 +81,7 @@ impl GraphBuilder {
     /// Adds a node whose outputs have these names. An operator of another domain than ONNX's has it before its name, as in
     /// [`Node::qualified_op`](super::Node::qualified_op).
     pub fn named_node(&mut self, op: &str, inputs: &[&str], outputs: &[&str], attributes: &[(&str, Attr)]) {
-        let (domain, op) = op.rsplit_once('.').unwrap_or(("", op));
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        self.graph.node.push(NodeProto {
-            input: owned(inputs),
-            output: owned(outputs),
-            name: outputs.first().copied().unwrap_or_default().to_owned(),
-            op_type: op.to_owned(),
-            domain: domain.to_owned(),
-            attribute: attributes.iter().map(|(name, value)| attribute(name, *value)).collect(),
-            ..NodeProto::default()
-        });
+        self.graph.node.push(node(op, inputs, outputs, attributes));
     }
 
     /// Adds a constant of 32-bit floats and returns its name.
@@ -227,8 +218,24 @@ impl GraphBuilder {
     pub fn into_model(mut self, opset: i64) -> Vec<u8> {
         self.graph.name = "graph".into();
         let ir_version = Some(if opset <= 16 { 8 } else { 9 });
-        let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: opset }];
+        let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: opset }];
+        opset_import.extend(proto::opsets(&self.graph));
         ModelProto { ir_version, graph: Some(self.graph), opset_import, ..Default::default() }.encode_to_vec()
+    }
+}
+
+/// A node, named as its first output.
+pub(super) fn node(op: &str, inputs: &[&str], outputs: &[&str], attributes: &[(&str, Attr)]) -> NodeProto {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let (domain, op_type) = op.rsplit_once('.').unwrap_or(("", op));
+    NodeProto {
+        input: owned(inputs),
+        output: owned(outputs),
+        name: outputs.first().copied().unwrap_or_default().to_owned(),
+        op_type: op_type.to_owned(),
+        domain: domain.to_owned(),
+        attribute: attributes.iter().map(|(name, value)| attribute(name, *value)).collect(),
+        ..NodeProto::default()
     }
 }
 

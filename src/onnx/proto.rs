@@ -191,6 +191,13 @@ pub struct SparseTensorProto {
     pub dims: Vec<i64>,
 }
 
+/// The operator sets of a graph's nodes beside ONNX's own, in their first version.
+pub(super) fn opsets(graph: &GraphProto) -> Vec<OperatorSetIdProto> {
+    let domains: std::collections::BTreeSet<&str> = graph.node.iter().map(|node| node.domain.as_str()).collect();
+    let others = domains.into_iter().filter(|domain| !domain.is_empty());
+    others.map(|domain| OperatorSetIdProto { domain: domain.to_owned(), version: 1 }).collect()
+}
+
 /// `TensorProto.data_location` of elements that lie in another file.
 pub const EXTERNAL: i32 = 1;
 

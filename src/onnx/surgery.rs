@@ -7,6 +7,7 @@ use super::{Model, OnnxError};
 
 mod along;
 mod batch;
+mod blocked;
 mod branches;
 mod cut;
 mod feed;
@@ -17,10 +18,10 @@ mod outline;
 mod picture;
 mod resume;
 mod size;
-mod sums;
 
 pub use along::{Along, along};
 pub use batch::free_batch;
+pub use blocked::{FIGURES, read_blocked};
 pub use branches::take_branches;
 pub use cut::cut;
 pub use feed::feed;
@@ -31,7 +32,6 @@ pub use outline::outline;
 pub use picture::float_picture;
 pub use resume::resume;
 pub use size::free_size;
-pub use sums::{Sum, sum_in_convolutions};
 
 /// Field numbers of the ONNX schema that are followed or written here.
 pub(super) mod field {

@@ -7,9 +7,10 @@ use ort::operator::OperatorDomain;
 
 use crate::onnx::DOMAIN;
 
+mod figures;
 mod max_pool_gradient;
 
 /// All of them, for a session.
 pub(super) fn all() -> Result<OperatorDomain, ort::Error> {
-    OperatorDomain::new(DOMAIN)?.add(max_pool_gradient::MaxPoolGradient)
+    OperatorDomain::new(DOMAIN)?.add(max_pool_gradient::MaxPoolGradient)?.add(figures::OfMaps)?.add(figures::OfSum)
 }
