@@ -42,7 +42,7 @@ const ON_DEVICE: usize = 2;
 const WAITING: usize = 2;
 
 /// Of the time, at most this share is spent on writing, whatever is asked for.
-const WRITING: f64 = 0.02;
+const WRITING: f64 = 0.01;
 
 /// Over how long the rate is measured.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -148,7 +148,7 @@ pub fn run(
     tell: &mut dyn FnMut(&Progress),
 ) -> Result<Summary, IndexError> {
     let about = store.about().clone();
-    let ledger = Mutex::new(Ledger::new(store.tally()?, store.known()?, runners.runner.clone()));
+    let ledger = Ledger::new(store.tally()?, store.known()?, runners.runner.clone());
     let (found, listed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let count = runners.digests.len();
     let walk = Mutex::new(super::walk::pictures(&about.folder));
@@ -199,9 +199,8 @@ pub fn run(
     })?;
     summary.cancelled = cancel.is_cancelled();
     let whole = !summary.cancelled && !stop.is_cancelled();
-    let mut ledger = ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
-    summary.unread = std::mem::take(&mut ledger.unread);
     let mut last = ledger.addition();
+    summary.unread = ledger.into_unread();
     last.finished = whole && summary.unread.is_empty();
     store.write(&last)?;
     summary.progress = Progress { writes: summary.progress.writes + 1, left: None, ..summary.progress };
@@ -220,7 +219,7 @@ struct Count<'a> {
 fn watch(
     finished: &Receiver<Result<(), NetworkError>>,
     count: &Count<'_>,
-    ledger: &Mutex<Ledger>,
+    ledger: &Ledger,
     store: &mut Store,
     every: Duration,
     tell: &mut dyn FnMut(&Progress),
@@ -235,7 +234,7 @@ fn watch(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        let mut progress = lock(ledger).progress.clone();
+        let mut progress = ledger.progress();
         progress.found = count.found.load(Ordering::Relaxed);
         progress.listed = count.listed.load(Ordering::Acquire) == 1;
         let now = Instant::now();
@@ -253,7 +252,7 @@ fn watch(
         progress.writes = writes;
         tell(&progress);
         if written.elapsed() >= every.max(took.div_f64(WRITING)) {
-            let addition = lock(ledger).addition();
+            let addition = ledger.addition();
             let begun = Instant::now();
             if !addition.files.is_empty() {
                 store.write(&addition)?;
@@ -263,14 +262,14 @@ fn watch(
         }
     }
     let cancelled = |error: &NetworkError| matches!(error, NetworkError::Engine(engine::EngineError::Cancelled));
-    let mut progress = lock(ledger).progress.clone();
+    let mut progress = ledger.progress();
     (progress.found, progress.listed) = (count.found.load(Ordering::Relaxed), true);
     progress.rate = progress.done as f64 / count.begun.elapsed().as_secs_f64().max(1e-3);
     progress.writes = writes;
     match failed.filter(|error| !cancelled(error)) {
         Some(error) => {
             // What is done by now is kept.
-            let addition = lock(ledger).addition();
+            let addition = ledger.addition();
             store.write(&addition)?;
             Err(error.into())
         }

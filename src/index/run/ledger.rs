@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Progress;
+use super::{Progress, lock};
 use crate::index::key::{Hash, short};
 use crate::index::store::{Addition, IndexedFile, IndexedPicture, Known, file_key};
 use crate::interpretation::prototypes::ranking::PictureKey;
@@ -16,7 +16,13 @@ const TOGETHER: usize = 32;
 
 /// Everything that the threads of a run share.
 pub(super) struct Ledger {
-    tally: Tally,
+    /// Held before the notes where both are: taking in pictures is long, and nothing else waits for it.
+    tally: Mutex<Tally>,
+    notes: Mutex<Notes>,
+}
+
+/// What is noted down quickly.
+struct Notes {
     /// What the tally has not taken in yet.
     waiting: Vec<Sighting>,
     /// What a picture had to reach to be ranked when the tally took pictures in last: it never becomes less.
@@ -26,43 +32,44 @@ pub(super) struct Ledger {
     running: HashMap<PictureKey, Vec<IndexedFile>>,
     addition: Addition,
     runner: String,
-    pub(super) progress: Progress,
-    pub(super) unread: Vec<(PathBuf, String)>,
+    progress: Progress,
+    unread: Vec<(PathBuf, String)>,
 }
 
 impl Ledger {
     pub(super) fn new(tally: Tally, known: Known, runner: String) -> Self {
-        Self {
+        let notes = Notes {
             bounds: Arc::new(tally.bounds()),
             waiting: Vec::new(),
-            tally,
             known,
             running: HashMap::new(),
             addition: Addition::default(),
             runner,
             progress: Progress::default(),
             unread: Vec::new(),
-        }
+        };
+        Self { tally: Mutex::new(tally), notes: Mutex::new(notes) }
     }
 
     /// Whether a file has been looked at before and is as it was.
     pub(super) fn knows(&self, path: &Path, bytes: u64, modified: i64) -> bool {
-        self.known.files.contains(&file_key(path.as_os_str().as_encoded_bytes(), bytes, modified))
+        let key = file_key(path.as_os_str().as_encoded_bytes(), bytes, modified);
+        lock(&self.notes).known.files.contains(&key)
     }
 
     /// Whether a picture is to be run, and is from now on. Otherwise the file is noted down as a further one of it.
-    pub(super) fn claim(&mut self, hash: &Hash, file: impl FnOnce() -> IndexedFile) -> bool {
-        let key = short(hash);
-        if self.known.pictures.contains(&key) {
-            self.addition.files.push(file());
-            self.progress.passed += 1;
+    pub(super) fn claim(&self, hash: &Hash, file: impl FnOnce() -> IndexedFile) -> bool {
+        let (key, notes) = (short(hash), &mut *lock(&self.notes));
+        if notes.known.pictures.contains(&key) {
+            notes.addition.files.push(file());
+            notes.progress.passed += 1;
             return false;
         }
-        match self.running.entry(key) {
+        match notes.running.entry(key) {
             Entry::Occupied(mut others) => {
                 // Written together with the picture, and not before it.
                 others.get_mut().push(file());
-                self.progress.passed += 1;
+                notes.progress.passed += 1;
                 false
             }
             Entry::Vacant(free) => {
@@ -72,53 +79,95 @@ impl Ledger {
         }
     }
 
+    /// Notes down that a file needs nothing.
+    pub(super) fn pass(&self) {
+        lock(&self.notes).progress.passed += 1;
+    }
+
     /// Notes down a file that is no picture.
-    pub(super) fn refuse(&mut self, file: IndexedFile) {
-        self.addition.files.push(file);
-        self.progress.broken += 1;
+    pub(super) fn refuse(&self, file: IndexedFile) {
+        lock(&self.notes).refuse(file);
+    }
+
+    /// Notes down a file that could not be read just now, and why.
+    pub(super) fn unread(&self, path: PathBuf, reason: String) {
+        let mut notes = lock(&self.notes);
+        notes.progress.broken += 1;
+        notes.unread.push((path, reason));
     }
 
     /// Gives up a picture that was claimed, which turned out to be none; nor are the other files of the same content.
-    pub(super) fn release(&mut self, key: PictureKey, reason: &str) {
-        for file in self.running.remove(&key).unwrap_or_default() {
-            self.progress.passed -= 1;
-            self.refuse(IndexedFile { holds: Err(reason.to_owned()), ..file });
+    pub(super) fn release(&self, key: PictureKey, reason: &str) {
+        let mut notes = lock(&self.notes);
+        for file in notes.running.remove(&key).unwrap_or_default() {
+            notes.progress.passed -= 1;
+            notes.refuse(IndexedFile { holds: Err(reason.to_owned()), ..file });
         }
     }
 
     /// What a picture has to reach to be ranked.
     pub(super) fn bounds(&self) -> Arc<Bounds> {
-        Arc::clone(&self.bounds)
+        Arc::clone(&lock(&self.notes).bounds)
+    }
+
+    /// How far the run is.
+    pub(super) fn progress(&self) -> Progress {
+        lock(&self.notes).progress.clone()
     }
 
     /// Takes a picture in, with the file it was read from.
-    pub(super) fn record(&mut self, picture: IndexedPicture, file: IndexedFile, sighting: Sighting) {
-        let key = short(&picture.hash);
-        self.waiting.push(sighting);
-        if self.waiting.len() >= TOGETHER {
-            self.settle();
+    pub(super) fn record(&self, picture: IndexedPicture, file: IndexedFile, sighting: Sighting) {
+        let full = {
+            let (key, notes) = (short(&picture.hash), &mut *lock(&self.notes));
+            notes.waiting.push(sighting);
+            notes.known.pictures.insert(key);
+            notes.addition.files.extend(notes.running.remove(&key).unwrap_or_default());
+            notes.addition.files.push(file);
+            notes.addition.pictures.push(picture);
+            notes.progress.done += 1;
+            notes.waiting.len() >= TOGETHER
+        };
+        if full {
+            let tally = &mut *lock(&self.tally);
+            let waiting = std::mem::take(&mut lock(&self.notes).waiting);
+            self.settle(tally, &waiting);
         }
-        self.known.pictures.insert(key);
-        self.addition.files.extend(self.running.remove(&key).unwrap_or_default());
-        self.addition.files.push(file);
-        self.addition.pictures.push(picture);
-        self.progress.done += 1;
     }
 
-    fn settle(&mut self) {
-        self.tally.record(&self.waiting);
-        self.waiting.clear();
-        self.bounds = Arc::new(self.tally.bounds());
+    fn settle(&self, tally: &mut Tally, waiting: &[Sighting]) {
+        if !waiting.is_empty() {
+            tally.record(waiting);
+            let bounds = Arc::new(tally.bounds());
+            lock(&self.notes).bounds = bounds;
+        }
     }
 
     /// What has come since this was asked for last, to be written.
-    pub(super) fn addition(&mut self) -> Addition {
-        self.settle();
-        let mut addition = std::mem::take(&mut self.addition);
-        if !addition.pictures.is_empty() {
-            addition.units = self.tally.units().iter().cloned().enumerate().collect();
-            addition.runners = vec![self.runner.clone()];
+    pub(super) fn addition(&self) -> Addition {
+        let tally = &mut *lock(&self.tally);
+        // Both at once: what is counted is what is written.
+        let (mut addition, waiting) = {
+            let notes = &mut *lock(&self.notes);
+            let runners = vec![notes.runner.clone()];
+            (Addition { runners, ..std::mem::take(&mut notes.addition) }, std::mem::take(&mut notes.waiting))
+        };
+        self.settle(tally, &waiting);
+        match addition.pictures.is_empty() {
+            true => addition.runners.clear(),
+            false => addition.units = tally.units().iter().cloned().enumerate().collect(),
         }
         addition
+    }
+
+    /// The files that could not be read.
+    pub(super) fn into_unread(self) -> Vec<(PathBuf, String)> {
+        self.notes.into_inner().unwrap_or_else(PoisonError::into_inner).unread
+    }
+}
+
+impl Notes {
+    fn refuse(&mut self, file: IndexedFile) {
+        self.addition.files.push(file);
+        self.progress.broken += 1;
     }
 }

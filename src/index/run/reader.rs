@@ -31,7 +31,7 @@ pub(super) struct Ready {
 /// What a thread that reads works with.
 pub(super) struct Reader<'a, W> {
     pub(super) walk: &'a Mutex<W>,
-    pub(super) ledger: &'a Mutex<Ledger>,
+    pub(super) ledger: &'a Ledger,
     pub(super) stop: &'a Cancel,
     pub(super) preprocess: &'a Preprocess,
     pub(super) shard: Shard,
@@ -47,7 +47,7 @@ impl<W: Iterator<Item = Result<PathBuf, walkdir::Error>>> Reader<'_, W> {
                 None => return,
                 Some(Err(error)) => {
                     let path = error.path().unwrap_or(Path::new("?")).to_owned();
-                    self.unread(path, error.to_string());
+                    self.ledger.unread(path, error.to_string());
                 }
                 Some(Ok(path)) => match self.one(&path) {
                     Ok(None) => {}
@@ -56,30 +56,24 @@ impl<W: Iterator<Item = Result<PathBuf, walkdir::Error>>> Reader<'_, W> {
                             return;
                         }
                     }
-                    Err(error) => self.unread(path, error.to_string()),
+                    Err(error) => self.ledger.unread(path, error.to_string()),
                 },
             }
         }
-    }
-
-    fn unread(&self, path: PathBuf, reason: String) {
-        let mut ledger = lock(self.ledger);
-        ledger.progress.broken += 1;
-        ledger.unread.push((path, reason));
     }
 
     /// A file's picture, unless nothing is to be done. The error is one of the system, which may be gone next time.
     fn one(&self, path: &Path) -> std::io::Result<Option<Ready>> {
         let metadata = fs::metadata(path)?;
         let (bytes, modified) = (metadata.len(), modified(&metadata));
-        let known = lock(self.ledger).knows(path, bytes, modified);
+        let known = self.ledger.knows(path, bytes, modified);
         if known || !self.shard.holds(path, bytes)? {
-            lock(self.ledger).progress.passed += 1;
+            self.ledger.pass();
             return Ok(None);
         }
         let file = |holds| IndexedFile { path: path.to_owned(), bytes, modified, holds };
         let refuse = |reason: String| {
-            lock(self.ledger).refuse(file(Err(reason)));
+            self.ledger.refuse(file(Err(reason)));
             Ok(None)
         };
         if bytes > MOST_BYTES {
@@ -89,13 +83,13 @@ impl<W: Iterator<Item = Result<PathBuf, walkdir::Error>>> Reader<'_, W> {
         File::open(path)?.take(MOST_BYTES).read_to_end(&mut content)?;
         let hash = key::of_picture(&content);
         let holds = key::short(&hash);
-        if !lock(self.ledger).claim(&hash, || file(Ok(holds))) {
+        if !self.ledger.claim(&hash, || file(Ok(holds))) {
             return Ok(None);
         }
         match self.prepare(path, &content, hash) {
             Ok((picture, input)) => Ok(Some(Ready { picture, file: file(Ok(holds)), input })),
             Err(reason) => {
-                lock(self.ledger).release(holds, &reason);
+                self.ledger.release(holds, &reason);
                 refuse(reason)
             }
         }

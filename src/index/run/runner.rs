@@ -22,7 +22,7 @@ pub(super) fn run(
     digest: &mut Digest,
     maps: &Mutex<Maps>,
     ready: &Mutex<Receiver<Ready>>,
-    ledger: &Mutex<Ledger>,
+    ledger: &Ledger,
     stop: &Cancel,
 ) -> Result<(), NetworkError> {
     loop {
@@ -33,11 +33,11 @@ pub(super) fn run(
         }
         let x = batch(input);
         let scores = digest.run(&x, stop)?.pop().unwrap_or_default();
-        let bounds = lock(ledger).bounds();
+        let bounds = ledger.bounds();
         let peaks = peaks(&scores, &bounds, &x, maps, stop)?;
         let scores = scores.iter().flat_map(Scores::pairs).collect();
         let key = short(&picture.hash);
-        lock(ledger).record(picture, file, Sighting { picture: key, scores, peaks });
+        ledger.record(picture, file, Sighting { picture: key, scores, peaks });
     }
 }
 
