@@ -23,15 +23,15 @@ use lensor::model::source::Source;
 use lensor::network::Network;
 use ndarray::Array4;
 
-#[path = "support/resnet18.rs"]
-mod resnet18;
+#[path = "support/resnet.rs"]
+mod resnet;
 
 /// Pictures in the index that is asked.
 const PICTURES: u64 = 1_000_000;
 
 fn network(folder: &Path) -> (Network, std::sync::Arc<dyn engine::Engine>) {
     let file = folder.join("resnet18.onnx");
-    std::fs::write(&file, resnet18::model()).unwrap();
+    std::fs::write(&file, resnet::resnet18()).unwrap();
     let engine = engine::open(&Search::default(), &DeviceChoice::Cpu, Some(1), &mut |_, _| ()).unwrap();
     (Network::open(&Source::File(file), engine.clone(), &Default::default()).unwrap(), engine)
 }

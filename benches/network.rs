@@ -15,13 +15,13 @@ use lensor::network::{At, Network};
 use lensor::onnx::Beside;
 use ndarray::{Array3, Array4, Axis, stack};
 
-#[path = "support/resnet18.rs"]
-mod resnet18;
+#[path = "support/resnet.rs"]
+mod resnet;
 
 fn network() -> Network {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("resnet18.onnx");
-    std::fs::write(&file, resnet18::model()).unwrap();
+    std::fs::write(&file, resnet::resnet18()).unwrap();
     let engine = engine::open(&Search::default(), &DeviceChoice::Cpu, None, &mut |_, _| ()).unwrap();
     Network::open(&Source::File(file), engine, &Default::default()).unwrap()
 }
@@ -41,7 +41,7 @@ fn asking(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("resnet18");
     group.sample_size(10).warm_up_time(Duration::from_secs(1));
     let engine = engine::open(&Search::default(), &DeviceChoice::Cpu, None, &mut |_, _| ()).unwrap();
-    let mut plain = engine.load(&resnet18::model(), &Beside::default(), Effort::Full).unwrap();
+    let mut plain = engine.load(&resnet::resnet18(), &Beside::default(), Effort::Full).unwrap();
     for count in [1, 8] {
         let x = batch(count);
         let value = Value::from(x.clone());

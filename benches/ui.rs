@@ -42,8 +42,8 @@ use ratatui::layout::Size;
 
 #[path = "support/made_up.rs"]
 mod made_up;
-#[path = "support/resnet18.rs"]
-mod resnet18;
+#[path = "support/resnet.rs"]
+mod resnet;
 
 type Group<'g> = BenchmarkGroup<'g, WallTime>;
 
@@ -167,7 +167,7 @@ fn measure(group: &mut Group<'_>, what: BenchmarkId, program: &mut Program, keys
 fn keys(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("resnet18.onnx");
-    std::fs::write(&file, resnet18::model()).unwrap();
+    std::fs::write(&file, resnet::resnet18()).unwrap();
     let mut group = criterion.benchmark_group("key to bytes");
     group.sample_size(30).measurement_time(Duration::from_secs(4));
     let made_up = made_up::MadeUp::in_folder(folder.path());

@@ -1,5 +1,7 @@
-//! ResNet-18 (He et al. 2015) as torchvision lays it out, batch normalisation folded into the convolutions as exporters
+//! ResNet-18 and ResNet-152 (He et al. 2015) as torchvision lays them out, batch normalisation folded into the convolutions as exporters
 //! do, with seeded random weights: what it computes means nothing, how long that takes does.
+
+#![allow(dead_code, reason = "each bench needs one of them")]
 
 use lensor::onnx::build::{Attr, GraphBuilder};
 use lensor::onnx::{DataType, Dim};
@@ -8,8 +10,18 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// The serialised model: input `input` `[batch, 3, 224, 224]`, output `logits` `[batch, 1000]`.
-pub fn model() -> Vec<u8> {
+/// The serialised ResNet-18: input `input` `[batch, 3, 224, 224]`, output `logits` `[batch, 1000]`.
+pub fn resnet18() -> Vec<u8> {
+    model([2, 2, 2, 2], false)
+}
+
+/// ResNet-152 likewise: 240 MB.
+pub fn resnet152() -> Vec<u8> {
+    model([3, 8, 36, 3], true)
+}
+
+/// So many blocks a stage; with a bottleneck each has three convolutions and four times the channels at its end.
+fn model(blocks: [usize; 4], bottleneck: bool) -> Vec<u8> {
     let mut net = Net { builder: GraphBuilder::new("t"), random: ChaCha8Rng::seed_from_u64(18) };
     let [three, side] = [3, 224].map(Dim::Fixed);
     net.builder.input("input", DataType::Float, &[Dim::Symbol("batch".into()), three, side.clone(), side]);
@@ -19,16 +31,17 @@ pub fn model() -> Vec<u8> {
         [("kernel_shape", Attr::Ints(&[3, 3])), ("strides", Attr::Ints(&[2, 2])), ("pads", Attr::Ints(&[1, 1, 1, 1]))];
     let mut x = net.node("MaxPool", &["relu"], "maxpool", &window);
     let mut from = 64;
-    for (stage, channels) in [(1, 64), (2, 128), (3, 256), (4, 512)] {
-        for block in 0..2 {
+    for ((stage, channels), blocks) in [(1, 64), (2, 128), (3, 256), (4, 512)].into_iter().zip(blocks) {
+        for block in 0..blocks {
             let stride = if block == 0 && stage > 1 { 2 } else { 1 };
-            x = net.block(&format!("layer{stage}.{block}"), &x, [from, channels], stride);
-            from = channels;
+            let to = if bottleneck { 4 * channels } else { channels };
+            x = net.block(&format!("layer{stage}.{block}"), &x, [from, channels, to], stride);
+            from = to;
         }
     }
     net.node("GlobalAveragePool", &[&x], "avgpool", &[]);
     net.node("Flatten", &["avgpool"], "flatten", &[]);
-    let weights = Array2::from_shape_simple_fn((1000, 512), || net.normal(0.05));
+    let weights = Array2::from_shape_simple_fn((1000, from), || net.normal(0.05));
     net.builder.named_floats("fc.weight", weights.view());
     net.builder.named_floats("fc.bias", Array1::<f32>::zeros(1000).view());
     net.node("Gemm", &["flatten", "fc.weight", "fc.bias"], "logits", &[("transB", Attr::Int(1))]);
@@ -68,16 +81,24 @@ impl Net {
         self.node("Conv", &[x, &weight, &bias], name, &attributes)
     }
 
-    fn block(&mut self, name: &str, x: &str, [from, to]: [usize; 2], stride: i64) -> String {
-        let first = self.conv(&format!("{name}.conv1"), x, [to, from, 3], stride);
-        let relu = self.node("Relu", &[&first], &format!("{name}.relu1"), &[]);
-        let second = self.conv(&format!("{name}.conv2"), &relu, [to, to, 3], 1);
+    fn block(&mut self, name: &str, x: &str, [from, inner, to]: [usize; 3], stride: i64) -> String {
+        let convolutions = match inner == to {
+            true => vec![([to, from, 3], stride), ([to, to, 3], 1)],
+            false => vec![([inner, from, 1], 1), ([inner, inner, 3], stride), ([to, inner, 1], 1)],
+        };
+        let mut last = x.to_owned();
+        for (at, (sizes, stride)) in convolutions.iter().enumerate() {
+            last = self.conv(&format!("{name}.conv{}", at + 1), &last, *sizes, *stride);
+            if at + 1 < convolutions.len() {
+                last = self.node("Relu", &[&last], &format!("{name}.relu{}", at + 1), &[]);
+            }
+        }
         let shortcut = if from == to && stride == 1 {
             x.to_owned()
         } else {
             self.conv(&format!("{name}.downsample"), x, [to, from, 1], stride)
         };
-        let sum = self.node("Add", &[&second, &shortcut], &format!("{name}.add"), &[]);
-        self.node("Relu", &[&sum], &format!("{name}.relu2"), &[])
+        let sum = self.node("Add", &[&last, &shortcut], &format!("{name}.add"), &[]);
+        self.node("Relu", &[&sum], &format!("{name}.relu"), &[])
     }
 }
