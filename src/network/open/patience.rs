@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::NetworkError;
 use crate::engine::{self, Bound, Cancel, EngineError};
@@ -19,7 +19,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const BYTES_A_SECOND: f64 = 2e7;
 const NUMBERS_A_SECOND: f64 = 2e5;
 
-/// How often memory is looked at.
+/// How often memory is looked at. Time is counted in such pauses, so that a process that was stopped meanwhile, or a laptop
+/// that slept, gives nothing up.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Bytes that a run may take, how many times its weights and how many times its pictures on top of that. EfficientNet-B7
@@ -58,7 +59,7 @@ impl Patience {
 
     /// A watch for so long, over so many more bytes.
     fn within(longest: Duration, most: u64) -> Self {
-        let ends = Instant::now() + longest;
+        let mut left = longest;
         let (cancel, taken) = (Cancel::new(), Arc::new(AtomicU64::new(0)));
         let (done, wait) = mpsc::channel();
         let (watched, stop) = (taken.clone(), cancel.clone());
@@ -69,10 +70,11 @@ impl Patience {
                 if grown > most {
                     watched.store(grown, Ordering::Relaxed);
                 }
-                if grown > most || Instant::now() > ends {
+                if grown > most || left.is_zero() {
                     stop.cancel();
                     break;
                 }
+                left = left.saturating_sub(PAUSE);
             }
         });
         Self { cancel, taken, longest, most, _done: done }
