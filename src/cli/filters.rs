@@ -78,9 +78,9 @@ pub fn run(args: &Filters, context: &Context) -> Outcome {
     let only = |array: ndarray::ArrayD<f32>| if unit.is_some() { array.index_axis_move(Axis(0), 0) } else { array };
     let (_, _, height, width) = weights.dim();
     let text = format!(
-        "{}: {} filters of {} × {height} × {width}{}, weights {} … {}\n{}\n",
+        "{}: {} of {} × {height} × {width}{}, weights {} … {}\n{}\n",
         title,
-        shown.len(),
+        if unit.is_some() { "filter".to_owned() } else { format!("{} filters", shown.len()) },
         filters.inputs(),
         if filters.groups > 1 { format!(" in {} groups", filters.groups) } else { String::new() },
         number(weights.iter().copied().fold(f32::INFINITY, f32::min)),
