@@ -118,6 +118,11 @@ impl OrtEngine {
         Ok(engine)
     }
 
+    /// The GPU that a session runs on, if it does: what is loaded with no effort runs once, which is not worth the start there.
+    fn cuda_for(&self, effort: Effort) -> Option<(u32, bool)> {
+        self.cuda.filter(|_| effort != Effort::None)
+    }
+
     fn builder(&self, effort: Effort) -> Result<SessionBuilder, ort::Error> {
         // Level 3 adds the blocked layout of convolutions to level 2: on ResNet-18 a run takes a fifth less, but loading
         // takes nearly twice as long (135 ms instead of 75) and the weights are held once more.
@@ -131,7 +136,7 @@ impl OrtEngine {
             .with_intra_threads(self.threads)?
             .with_config_entry(STOP_SPINNING, "1")?
             .with_operators(operators::all()?)?;
-        if let Some((index, tf32)) = self.cuda.filter(|_| effort != Effort::None) {
+        if let Some((index, tf32)) = self.cuda_for(effort) {
             let provider = CUDA::default()
                 .with_device_id(index as i32)
                 // ONNX Runtime's own default is on, which is felt in a gradient's fourth digit.
@@ -188,7 +193,7 @@ impl Engine for OrtEngine {
         let session = session.map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
         let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();
         let (inputs, outputs) = (names(session.inputs()), names(session.outputs()));
-        let cuda = self.cuda.map(|(index, _)| index);
+        let cuda = self.cuda_for(effort).map(|(index, _)| index);
         Ok(Box::new(OrtSession { session, cuda, inputs, outputs, _beside: beside.clone() }))
     }
 

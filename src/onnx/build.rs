@@ -158,12 +158,6 @@ impl GraphBuilder {
         self.graph.initializer.push(TensorProto { raw_data, ..constant(name, shape, data_type) });
     }
 
-    /// Names of the constants and inputs so far.
-    pub fn given(&self) -> impl Iterator<Item = &str> {
-        let constants = self.graph.initializer.iter().map(|constant| constant.name.as_str());
-        constants.chain(self.graph.input.iter().map(|input| input.name.as_str()))
-    }
-
     /// Declares a graph input.
     pub fn input(&mut self, name: &str, elem: DataType, shape: &[Dim]) {
         self.graph.input.push(typed(name, elem, shape));

@@ -4,7 +4,7 @@
 //! the runtime goes on from there. Must not guess: where a single shape depends on what is in the picture, there is nothing
 //! to say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::thread;
 
 use ndarray::{ArrayD, IxDyn};
@@ -19,8 +19,9 @@ use crate::onnx::{Dim, Graph, Model, Node, OnnxError, surgery};
 /// Operators of which only a run shows how long they take.
 const LOOPS: [&str; 3] = ["If", "Loop", "Scan"];
 
-/// Most times that the runtime is asked to go on; each takes a few milliseconds.
-const ROUNDS: usize = 12;
+/// Most times that the runtime is asked to go on: MaxViT computes shapes of shapes dozens of times. Each takes some
+/// milliseconds.
+const ROUNDS: usize = 100;
 
 /// Most multiplications by which weights may be computed of weights: some tenths of a second.
 const MOST_WORK: u64 = 1 << 33;
@@ -91,6 +92,10 @@ impl<'a> Outline<'a> {
     fn known(&self, shape: &[usize]) -> Result<Option<Known<'a>>, NetworkError> {
         let mut known = Known::default();
         for _ in 0..ROUNDS {
+            if self.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled.into());
+            }
+            let before = (known.sizes.len(), known.values.len());
             if self.infer(shape, &mut known).is_none() {
                 break;
             }
@@ -104,14 +109,13 @@ impl<'a> Outline<'a> {
             if self.graph().nodes.iter().any(|node| LOOPS.contains(&node.op_type.as_str())) {
                 break;
             }
-            let before = known.values.len();
             if self.compute(&mut known)?.is_none() {
                 break;
             }
             if known.sizes.len() == self.plan.tensors.len() {
                 return Ok(self.fits(&known).then_some(known));
             }
-            if known.values.len() == before {
+            if (known.sizes.len(), known.values.len()) == before {
                 break;
             }
         }
@@ -121,25 +125,38 @@ impl<'a> Outline<'a> {
     /// Asks the runtime for the sizes that follow from what is known.
     fn infer(&self, shape: &[usize], known: &mut Known<'a>) -> Option<()> {
         let graph = self.graph();
+        let telling = self.telling(known);
+        let made: HashSet<&str> = telling.iter().flat_map(|node| &node.outputs).map(String::as_str).collect();
+        let used = telling.iter().flat_map(|node| node.inputs.iter().chain(&node.captured)).map(String::as_str);
+        let given = |name: &&str| !made.contains(name) && *name != self.input && known.sizes.contains_key(name);
+        let given: BTreeSet<&str> = used.filter(given).collect();
         let ask = |mut addition: GraphBuilder| {
-            for (name, value) in &known.values {
-                let (shape, element) = (value.shape(), data_type(value.element_type()));
-                match value {
-                    // Weights that are computed.
-                    Value::F32(array) if array.len() > MOST_SIZES => {
-                        addition.input(name, element, &shape.iter().map(|size| Dim::Fixed(*size)).collect::<Vec<_>>());
+            for name in &given {
+                match known.values.get(*name) {
+                    Some(Value::F32(array)) if array.len() > MOST_SIZES => {}
+                    Some(value) => {
+                        let (shape, element) = (value.shape(), data_type(value.element_type()));
+                        addition.named_constant(name, shape, element, value.to_le_bytes());
+                        continue;
                     }
-                    _ => addition.named_constant(name, shape, element, value.to_le_bytes()),
+                    None => {}
                 }
+                let sizes: Vec<_> = known.sizes[name].iter().map(|size| Dim::Fixed(*size)).collect();
+                let element = known.elements.get(name).copied().or_else(|| self.plan.elements.get(name).copied());
+                addition.input(name, data_type(element?), &sizes);
             }
-            let bytes = surgery::outline(self.model, self.input, shape, addition).ok()?;
+            let kept: HashSet<usize> = telling.iter().map(|node| node.index).collect();
+            let bytes = surgery::outline(self.model, self.input, shape, &|node| kept.contains(&node), addition).ok()?;
             Some(self.engine.load(&bytes, self.model.beside(), Effort::None).ok()?.outlets())
         };
         let mut addition = GraphBuilder::new("");
-        let open = |tensor: &&&str| **tensor != self.input && !known.values.contains_key(**tensor);
-        self.plan.tensors.iter().filter(open).for_each(|tensor| addition.output(tensor));
-        let mut outlets: HashMap<String, Outlet> =
-            ask(addition)?.into_iter().map(|outlet| (outlet.name.clone(), outlet)).collect();
+        let open = |tensor: &&&str| made.contains(**tensor) && !known.sizes.contains_key(**tensor);
+        let open: Vec<&str> = self.plan.tensors.iter().filter(open).copied().collect();
+        open.iter().for_each(|tensor| addition.output(tensor));
+        let mut outlets: HashMap<String, Outlet> = HashMap::new();
+        if !open.is_empty() {
+            outlets.extend(ask(addition)?.into_iter().map(|outlet| (outlet.name.clone(), outlet)));
+        }
         // A single number, or a tensor whose number of axes is unknown: how many sizes it has tells.
         let mut addition = GraphBuilder::beside(graph, "lensor/");
         let mut asked = HashMap::new();
@@ -163,6 +180,32 @@ impl<'a> Outline<'a> {
             known.elements.extend(element.map(|element| (*tensor, element)));
         }
         Some(())
+    }
+
+    /// The nodes that may tell of sizes: all of them at first; then those of unknown sizes whose inputs have become known, or
+    /// are made by such nodes. A large network that computes many shapes would be looked at many times otherwise.
+    fn telling(&self, known: &Known<'a>) -> Vec<&'a Node> {
+        let graph = self.graph();
+        if known.sizes.is_empty() {
+            return graph.nodes.iter().collect();
+        }
+        let mut made: HashSet<&str> = HashSet::new();
+        let mut tells = |node: &&'a Node| {
+            let varies = |name: &str| self.plan.varies.contains(name);
+            let fixed = !node.outputs.iter().any(|output| varies(output));
+            let mut inputs = node.inputs.iter().chain(&node.captured).map(String::as_str);
+            let here = |name: &str| {
+                name.is_empty()
+                    || graph.is_constant(name)
+                    || known.values.contains_key(name)
+                    || (fixed || varies(name)) && (known.sizes.contains_key(name) || made.contains(name))
+            };
+            let open = |name: &String| !name.is_empty() && !known.sizes.contains_key(name.as_str());
+            let tells = graph.is_constant(node.output()) || node.outputs.iter().any(open) && inputs.all(here);
+            made.extend(node.outputs.iter().map(String::as_str).filter(|_| tells));
+            tells
+        };
+        graph.nodes.iter().filter(|node| tells(node)).collect()
     }
 
     /// Computes what is the same for every picture and follows from what is known. Fails where that takes more than computing
@@ -339,6 +382,27 @@ mod tests {
                 assert_eq!(value, &seen.value, "{name}");
             }
         }
+    }
+
+    #[test]
+    fn shapes_are_computed_from_shapes_many_times_over() {
+        let mut b = with_input([3, 8, 8]);
+        let (three, axis, two, same) = (b.int(3), b.ints(&[0]), b.int(2), b.ints(&[0, 0, -1]));
+        let mut maps = "x".to_owned();
+        for _ in 0..20 {
+            let sizes = b.node("Shape", &[&maps], &[]);
+            let side = b.node("Gather", &[&sizes, &three], &[("axis", Attr::Int(0))]);
+            let twice = b.node("Mul", &[&side, &two], &[]);
+            // What a division gives, the runtime does not follow by itself.
+            let side = b.node("Div", &[&twice, &two], &[]);
+            let side = b.node("Unsqueeze", &[&side, &axis], &[]);
+            let target = b.node("Concat", &[&same, &side], &[("axis", Attr::Int(0))]);
+            maps = b.node("Reshape", &[&maps, &target], &[]);
+        }
+        b.output(&maps);
+        let model = Model::from_bytes(b.into_model(17), None).unwrap();
+        let inferred = infer(&model, &*engine(), "x", &[1, 3, 8, 8], &Cancel::new()).unwrap().unwrap();
+        assert_eq!((&inferred[&maps].shape[..], inferred[&maps].batch), (&[1, 3, 8, 8][..], Some(0)));
     }
 
     #[test]

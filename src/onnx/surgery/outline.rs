@@ -1,7 +1,5 @@
 //! A model without its weights: what is left decides the shapes of all tensors.
 
-use std::collections::HashSet;
-
 use super::super::build::GraphBuilder;
 use super::super::graph::Dim;
 use super::super::proto::{DataType, TensorProto};
@@ -10,9 +8,15 @@ use super::super::{Model, OnnxError, append, beside};
 use super::field;
 
 /// The bytes of a model that is not meant to be run: its picture input has this very shape, its large constants of floats
-/// are inputs, since no shape depends on their elements, its only outputs are those of `addition`, and the nodes that would
-/// make what is given there are gone.
-pub fn outline(model: &Model, input: &str, shape: &[usize], mut addition: GraphBuilder) -> Result<Vec<u8>, OnnxError> {
+/// are inputs, since no shape depends on their elements, its only outputs are those of `addition`, and of its nodes it has
+/// those that `keeps` says, by their positions; what they need of the others `addition` gives.
+pub fn outline(
+    model: &Model,
+    input: &str,
+    shape: &[usize],
+    keeps: &dyn Fn(usize) -> bool,
+    mut addition: GraphBuilder,
+) -> Result<Vec<u8>, OnnxError> {
     let graph = model.graph();
     let large = |name: Option<&[u8]>| -> Option<&TensorProto> {
         let tensor = graph.initializer(std::str::from_utf8(name?).ok()?)?;
@@ -22,13 +26,11 @@ pub fn outline(model: &Model, input: &str, shape: &[usize], mut addition: GraphB
     };
     let fixed = |sizes: &mut dyn Iterator<Item = usize>| sizes.map(Dim::Fixed).collect::<Vec<_>>();
     addition.input(input, DataType::Float, &fixed(&mut shape.iter().copied()));
-    let given: HashSet<String> = addition.given().map(str::to_owned).collect();
     let mut index = 0;
     let bytes = wire::edit_at(model.bytes(), &[field::MODEL_GRAPH], &mut |part| match part.number {
         field::GRAPH_NODE => {
             index += 1;
-            let made = graph.nodes.get(index - 1).is_some_and(|node| given.contains(node.output()));
-            Ok(if made { Edit::Drop } else { Edit::Keep })
+            Ok(if keeps(index - 1) { Edit::Keep } else { Edit::Drop })
         }
         field::GRAPH_INITIALIZER => {
             let Some(tensor) = large(wire::content_of(part.content, field::TENSOR_NAME)?) else {
