@@ -14,6 +14,10 @@ from torch.overrides import TorchFunctionMode
 from common import Reference
 
 
+# PyTorch (2.15) differentiates a BatchNorm wrongly on the CPU where the gradient lies transposed, as before LeViT's tokens.
+NORMS = (F.batch_norm, torch.batch_norm)
+
+
 class Watch(TorchFunctionMode):
     """Keeps the tensors whose values are those of feature maps `{name: [1, C, h, w]}`, and their gradients."""
 
@@ -26,6 +30,8 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
+        if function in NORMS and out.requires_grad:
+            out.register_hook(torch.Tensor.contiguous)
         for tensor in out if isinstance(out, (tuple, list)) else [out]:
             if isinstance(tensor, torch.Tensor) and tensor.requires_grad and tensor.dtype == self.dtype:
                 self.look(tensor)
