@@ -247,9 +247,13 @@ impl<'a> Outline<'a> {
             }
         }
         known.values.extend(shapes);
-        let computed = |tensor: &&str| ready.contains(tensor) && !known.values.contains_key(*tensor);
-        let computed: Vec<&str> = self.plan.fixed.iter().copied().filter(computed).collect();
         let elements = |tensor: &&str| known.sizes.get(*tensor).map_or(0, |sizes| sizes.iter().product::<usize>());
+        // Of weights that are computed step by step only the last are of use: the others are made again where they are needed.
+        let varies = |node: &&Node| node.outputs.iter().any(|output| self.plan.varies.contains(output.as_str()));
+        let taken: HashSet<&str> = graph.nodes.iter().filter(varies).flat_map(Node::uses).collect();
+        let worth = |tensor: &&str| elements(tensor) <= MOST_SIZES || taken.contains(tensor);
+        let computed = |tensor: &&str| ready.contains(tensor) && !known.values.contains_key(*tensor) && worth(tensor);
+        let computed: Vec<&str> = self.plan.fixed.iter().copied().filter(computed).collect();
         if computed.iter().map(elements).sum::<usize>() > MOST_ELEMENTS / 2 {
             return Ok(None);
         }
@@ -403,6 +407,22 @@ mod tests {
         let model = Model::from_bytes(b.into_model(17), None).unwrap();
         let inferred = infer(&model, &*engine(), "x", &[1, 3, 8, 8], &Cancel::new()).unwrap().unwrap();
         assert_eq!((&inferred[&maps].shape[..], inferred[&maps].batch), (&[1, 3, 8, 8][..], Some(0)));
+    }
+
+    #[test]
+    fn of_weights_that_are_computed_the_last_are_kept() {
+        let mut b = with_input([3, 8, 8]);
+        let [weights, factor] = [sine((32, 3, 3, 3), [0.3, 1.7, 0.3]), sine((1, 1, 1, 1), [1.0, 0.3, 0.9])];
+        let [weights, factor] = [weights, factor].map(|values| b.floats(values.view()));
+        let scaled = b.node("Mul", &[&weights, &factor], &[]);
+        let kernel = b.node("Mul", &[&scaled, &factor], &[]);
+        b.named_node("Conv", &["x", &kernel], &["y"], &[]);
+        b.output("y");
+        let model = Model::from_bytes(b.into_model(17), None).unwrap();
+        let inferred = infer(&model, &*engine(), "x", &[1, 3, 8, 8], &Cancel::new()).unwrap().unwrap();
+        assert_eq!((inferred[&scaled].shape.as_slice(), &inferred[&scaled].value), (&[32, 3, 3, 3][..], &None));
+        assert!(matches!(&inferred[&kernel].value, Some(Value::F32(kernel)) if kernel.len() == 32 * 27));
+        assert_eq!(inferred["y"].shape, [1, 32, 6, 6]);
     }
 
     #[test]
