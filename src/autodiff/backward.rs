@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use ndarray::{ArrayD, IxDyn};
 
 use super::phases::{Part, Phases};
-use super::rules::Kernel;
+use super::rules::{Kernel, Maxima};
 use super::{AutodiffError, Observations, Observed, Policy, phases, rules, sums};
 use crate::engine::{ElementType, Value};
 use crate::onnx::build::{Attr, GraphBuilder};
@@ -37,6 +37,8 @@ pub(super) struct Backward<'a> {
     arrived: HashMap<String, Vec<Part>>,
     /// Gradients that were masked: what they were before, and the mask.
     masked: HashMap<String, [String; 2]>,
+    /// Gradients that went from the maxima of windows to where those were: what they were before.
+    maxima: HashMap<String, Maxima>,
     /// How the number of pictures is called.
     pub batch: Dim,
     /// Outputs to append to existing nodes, by node index.
@@ -76,6 +78,7 @@ impl<'a> Backward<'a> {
             passes_sum: false,
             arrived: HashMap::new(),
             masked: HashMap::new(),
+            maxima: HashMap::new(),
             batch: batch(graph, observations),
             node_outputs: HashMap::new(),
         })
@@ -190,13 +193,29 @@ impl<'a> Backward<'a> {
         product
     }
 
+    /// The gradient of the maxima of windows, brought to where those are.
+    pub fn place(&mut self, maxima: Maxima) -> String {
+        let placed = maxima.place(self);
+        self.maxima.insert(placed.clone(), maxima);
+        placed
+    }
+
+    /// What a gradient was before it was brought to where the maxima of windows are, if it was.
+    pub fn maxima(&self, gradient: &str) -> Option<Maxima> {
+        self.maxima.get(gradient).cloned()
+    }
+
     /// A gradient times a factor for each channel. Where the gradient was masked the factor comes before the mask: right
-    /// behind a convolution the runtime takes it into the kernel.
+    /// behind a convolution the runtime takes it into the kernel. Of maxima there are fewer than of elements.
     pub fn scale(&mut self, gradient: &str, factors: &str) -> String {
-        match self.masked.get(gradient).cloned() {
-            Some([before, mask]) => {
-                let scaled = self.emit("Mul", &[&before, factors], &[]);
-                self.mask(&scaled, mask)
+        if let Some([before, mask]) = self.masked.get(gradient).cloned() {
+            let scaled = self.emit("Mul", &[&before, factors], &[]);
+            return self.mask(&scaled, mask);
+        }
+        match self.maxima(gradient) {
+            Some(mut maxima) => {
+                maxima.gradient = self.emit("Mul", &[&maxima.gradient, factors], &[]);
+                self.place(maxima)
             }
             None => self.emit("Mul", &[gradient, factors], &[]),
         }

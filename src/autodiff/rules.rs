@@ -27,6 +27,7 @@ pub(super) mod softmax;
 mod tiling;
 mod window;
 
+pub(super) use pooling::Maxima;
 pub(super) use shape::crop;
 pub(super) use window::Kernel;
 

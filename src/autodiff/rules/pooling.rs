@@ -36,7 +36,7 @@ pub(super) fn max_pool(backward: &mut Backward, node: &Node, gradient: &str) -> 
     let sum = backward.sums(target);
     let known = backward.observed(x)?.element == ElementType::F32 && axes.iter().all(|axis| axis.pad >= 0);
     let passed = match backward.operators && known {
-        true => unpool(backward, (x, &gradient), axes, sum),
+        true => backward.place(Maxima { x: x.to_owned(), gradient, window: axes, sum }),
         false => scatter(backward, node, (x, &gradient), axes, sum)?,
     };
     match sum {
@@ -46,19 +46,48 @@ pub(super) fn max_pool(backward: &mut Backward, node: &Node, gradient: &str) -> 
     Ok(())
 }
 
-/// By lensor's own operator.
-fn unpool(backward: &mut Backward, (x, gradient): (&str, &str), axes: [Axis; 2], sum: bool) -> String {
-    let sizes = |of: fn(&Axis) -> i64| axes.each_ref().map(of);
-    let (kernel, strides) = (sizes(|axis| axis.kernel as i64), sizes(|axis| axis.stride as i64));
-    let (dilations, pads) = (sizes(|axis| axis.dilation as i64), sizes(|axis| axis.pad));
-    let attributes = [
-        ("kernel", Attr::Ints(&kernel)),
-        ("strides", Attr::Ints(&strides)),
-        ("dilations", Attr::Ints(&dilations)),
-        ("pads", Attr::Ints(&pads)),
-        ("sum", Attr::Int(i64::from(sum))),
-    ];
-    backward.emit("lensor.MaxPoolGradient", &[x, gradient], &attributes)
+/// The gradient of the maxima of windows, by lensor's own operators.
+#[derive(Clone)]
+pub(in super::super) struct Maxima {
+    /// What was pooled, `[N, C, H, W]`.
+    pub x: String,
+    /// The gradient of its maxima, `[N, C, h, w]`.
+    pub gradient: String,
+    pub(super) window: [Axis; 2],
+    /// Whether the way on is that of the sum over the pictures.
+    pub sum: bool,
+}
+
+impl Maxima {
+    /// The gradient of what was pooled.
+    pub fn place(&self, backward: &mut Backward) -> String {
+        self.emit(backward, "lensor.MaxPoolGradient", &[], &[("sum", Attr::Int(i64::from(self.sum)))])
+    }
+
+    /// The gradient of what a convolution without groups or dilation took, of which `x` are the feature maps; not summed.
+    pub(super) fn through(&self, backward: &mut Backward, kernel: &str, conv: [Axis; 2]) -> String {
+        let sizes = |of: fn(&Axis) -> i64| conv.each_ref().map(of);
+        let (strides, pads) = (sizes(|axis| axis.stride as i64), sizes(|axis| axis.pad));
+        let size = sizes(|axis| axis.input as i64);
+        let attributes =
+            [("conv_strides", Attr::Ints(&strides)), ("conv_pads", Attr::Ints(&pads)), ("size", Attr::Ints(&size))];
+        self.emit(backward, "lensor.StemGradient", &[kernel], &attributes)
+    }
+
+    fn emit(&self, backward: &mut Backward, op: &str, more: &[&str], with: &[(&str, Attr)]) -> String {
+        let sizes = |of: fn(&Axis) -> i64| self.window.each_ref().map(of);
+        let (kernel, strides) = (sizes(|axis| axis.kernel as i64), sizes(|axis| axis.stride as i64));
+        let (dilations, pads) = (sizes(|axis| axis.dilation as i64), sizes(|axis| axis.pad));
+        let mut attributes = vec![
+            ("kernel", Attr::Ints(&kernel)),
+            ("strides", Attr::Ints(&strides)),
+            ("dilations", Attr::Ints(&dilations)),
+            ("pads", Attr::Ints(&pads)),
+        ];
+        attributes.extend_from_slice(with);
+        let inputs: Vec<&str> = [self.x.as_str(), &self.gradient].into_iter().chain(more.iter().copied()).collect();
+        backward.emit(op, &inputs, &attributes)
+    }
 }
 
 /// By ONNX's operators: the pooling says where its maxima were.

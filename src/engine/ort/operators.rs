@@ -9,8 +9,14 @@ use crate::onnx::DOMAIN;
 
 mod figures;
 mod max_pool_gradient;
+mod maxima;
+mod stem_gradient;
 
 /// All of them, for a session.
 pub(super) fn all() -> Result<OperatorDomain, ort::Error> {
-    OperatorDomain::new(DOMAIN)?.add(max_pool_gradient::MaxPoolGradient)?.add(figures::OfMaps)?.add(figures::OfSum)
+    OperatorDomain::new(DOMAIN)?
+        .add(max_pool_gradient::MaxPoolGradient)?
+        .add(stem_gradient::StemGradient)?
+        .add(figures::OfMaps)?
+        .add(figures::OfSum)
 }
