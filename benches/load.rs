@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on stops")]
 
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lensor::autodiff::{self, Observations, Policy, Request};
@@ -11,7 +12,10 @@ use lensor::engine::device::DeviceChoice;
 use lensor::engine::library::Search;
 use lensor::engine::{self, Cancel, Effort};
 use lensor::model::output::Activation;
+use lensor::model::settings::Overrides;
+use lensor::model::source::Source;
 use lensor::network::observe::infer;
+use lensor::network::{At, Network};
 use lensor::onnx::{Beside, Model};
 
 #[path = "support/resnet.rs"]
@@ -37,19 +41,28 @@ fn loading(criterion: &mut Criterion) {
     let (wrt, policy) = (["input"], Policy::Gradient);
     let (activation, operators) = (Activation::Softmax, engine.has_operators());
     let request = Request { logits: "logits", activation, wrt: &wrt, taps: &[], policy, sum: false, operators };
-    // One picture's gradient is loaded lightly; that of a path, which runs often, with all effort.
-    for (name, effort) in [("one picture", Effort::Light), ("a path", Effort::Full)] {
-        for (start, known) in [("a first start", None), ("a second start", Some(&known))] {
-            group.bench_function(format!("gradient of {name}, {start}"), |bencher| {
-                bencher.iter(|| {
-                    let model = Model::open(&file).unwrap();
-                    let here = known.is_none().then(|| inferred(&model));
-                    let known = known.or(here.as_ref()).unwrap();
-                    let made = autodiff::differentiate(&model, known, &request).unwrap();
-                    engine.load(&made.bytes, &made.beside, effort).unwrap()
-                });
+    let source = Source::File(file.clone());
+    let network = |memory: &Path| {
+        let (opened, memory) = (source.open().unwrap(), Some(memory.to_owned()));
+        let mut network = Network::load_remembering(opened, engine.clone(), &Overrides::default(), memory).unwrap();
+        network.ready_for_one(At::Input).unwrap();
+        network
+    };
+    group.bench_function("gradient of one picture, a first start", |bencher| {
+        bencher.iter(|| network(tempfile::tempdir().unwrap().path()));
+    });
+    network(folder.path());
+    group.bench_function("gradient of one picture, a second start", |bencher| bencher.iter(|| network(folder.path())));
+    for (start, known) in [("a first start", None), ("a second start", Some(&known))] {
+        group.bench_function(format!("gradient of a path, {start}"), |bencher| {
+            bencher.iter(|| {
+                let model = Model::open(&file).unwrap();
+                let here = known.is_none().then(|| inferred(&model));
+                let known = known.or(here.as_ref()).unwrap();
+                let made = autodiff::differentiate(&model, known, &request).unwrap();
+                engine.load(&made.bytes, &made.beside, Effort::Full).unwrap()
             });
-        }
+        });
     }
 }
 

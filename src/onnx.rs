@@ -4,7 +4,6 @@
 //! (protobuf merges the two), and where something that exists must change, [`surgery`] rewrites those fields alone.
 //! Must not know about runtimes, pictures or gradients.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ pub mod build;
 pub mod graph;
 mod links;
 pub mod proto;
+mod read;
 mod sparse;
 pub mod surgery;
 pub mod tap;
@@ -142,12 +142,7 @@ impl Model {
             return Err(OnnxError::TooLarge { path: path.to_owned(), size });
         }
         // Shared from the start: what is read here is what the runtime gets.
-        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size as usize).collect();
-        let mut file = std::fs::File::open(path).map_err(io)?;
-        match Arc::get_mut(&mut bytes) {
-            Some(buffer) => file.read_exact(buffer).map_err(io)?,
-            None => bytes = std::fs::read(path).map_err(io)?.into(),
-        }
+        let bytes = read::read(path, size as usize).map_err(io)?;
         wire::check_size(&bytes)?;
         let bytes = sparse::dense(&bytes)?.map_or(bytes, Arc::from);
         let named = links::folder_of(path);
@@ -175,6 +170,8 @@ impl Model {
         let opset =
             opset.map(|set| set.version).ok_or_else(|| OnnxError::NotOnnx { reason: "it names no opset".into() })?;
         let graph = proto.graph.ok_or_else(|| OnnxError::NotOnnx { reason: "it has no graph".into() })?;
+        let constants = graph.node.iter().flat_map(|node| &node.attribute).filter_map(|attribute| attribute.t.as_ref());
+        let beside = beside.used_by(graph.initializer.iter().chain(constants));
         let graph = Graph::new(graph, beside.clone())?;
         let metadata = proto.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect();
         let producer = format!("{} {}", proto.producer_name, proto.producer_version).trim().to_owned();
@@ -193,16 +190,14 @@ impl Model {
 
     /// How many bytes it takes in memory.
     pub fn size(&self) -> u64 {
-        self.0.bytes.len() as u64 + self.0.beside.kept().iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>()
+        self.0.bytes.len() as u64 + self.0.beside.kept().iter().map(|(_, constant)| constant.size() as u64).sum::<u64>()
     }
 
     /// Whether all that it consists of is in memory, and no constant in a file.
     pub fn is_whole(&self) -> bool {
-        let location = |tensor: &proto::TensorProto| {
-            tensor.external_data.iter().find(|entry| entry.key == "location").map(|entry| entry.value.clone())
-        };
-        let mut locations = self.graph().stored().filter(|tensor| !tensor.external_data.is_empty()).map(location);
-        locations.all(|location| location.is_some_and(|location| self.beside().in_memory(&location).is_some()))
+        let mut apart = self.graph().stored().filter(|tensor| !tensor.external_data.is_empty());
+        let in_memory = |location| self.beside().in_memory(location).is_some();
+        apart.all(|tensor| beside::location(tensor).is_some_and(in_memory))
     }
 
     /// The folder that the file was named in: that of its external data, unless the file is a link.

@@ -62,7 +62,7 @@ impl<'a> Backward<'a> {
         }
         let mut builder = GraphBuilder::beside(graph, "lensor/");
         if model.is_whole() {
-            builder.keep_apart(model.beside().kept().len());
+            builder.keep_apart(model.beside().next());
         }
         Ok(Self {
             builder,

@@ -175,7 +175,7 @@ impl OrtEngine {
         beside: &Beside,
     ) -> Result<ort::session::Session, ort::Error> {
         let mut given = builder()?;
-        for (name, bytes) in beside.kept() {
+        for (name, bytes) in beside.ready() {
             given = given.with_external_initializer_file_in_memory(name, bytes.clone())?;
         }
         // All constants are in memory, or all that are not in the model are in files.

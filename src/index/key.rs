@@ -24,7 +24,7 @@ pub fn of_model(model: &Model) -> io::Result<Hash> {
     let beside = model.beside();
     if let Some((_, file)) = beside.kept().first() {
         // Its constants are read from the whole file.
-        return Ok(Sha256::digest(file).into());
+        return Ok(Sha256::digest(file.bytes()).into());
     }
     let mut hash = Sha256::new_with_prefix(model.bytes());
     let external = model.graph().stored().flat_map(|tensor| &tensor.external_data);

@@ -4,6 +4,7 @@
 //! Owns the two sessions and what the first left for the second. Must not know what the gradients are used for.
 
 use std::collections::HashSet;
+use std::thread;
 
 use ndarray::{Array3, Array4, Axis};
 
@@ -25,6 +26,15 @@ const LARGEST: usize = 1 << 29;
 #[derive(Default)]
 pub(super) struct Halves(Vec<Pair>);
 
+impl Halves {
+    fn keep(&mut self, pair: Pair) {
+        if self.0.len() >= KEPT {
+            self.0.remove(0);
+        }
+        self.0.push(pair);
+    }
+}
+
 struct Pair {
     wrt: Vec<String>,
     taps: Vec<String>,
@@ -34,13 +44,37 @@ struct Pair {
     /// Logits, taps and what the way back uses of the way forth.
     left: Vec<String>,
     forth: Box<dyn Session>,
-    /// The second half and the names of its inputs, made when it is known what the first leaves.
-    back: Option<(Box<dyn Session>, Vec<String>)>,
+    /// The second half, made beside the first where the sizes of all that the first leaves are known, else when it has left it.
+    back: Option<Back>,
     /// The last picture and what the first half left of it.
     last: Option<(Array3<f32>, Vec<Held>)>,
 }
 
+/// The second half.
+struct Back {
+    session: Box<dyn Session>,
+    /// Names of its inputs.
+    wanted: Vec<String>,
+}
+
+impl Back {
+    /// The half of `whole` that makes these gradients from what is left of the way forth.
+    fn new(
+        whole: &Model,
+        engine: &dyn Engine,
+        left: &[(&str, DataType, &[usize])],
+        gradients: &[String],
+    ) -> Result<Self, NetworkError> {
+        let gradients: Vec<&str> = gradients.iter().map(String::as_str).collect();
+        let back = surgery::resume(whole, left, &gradients)?;
+        let session = engine.load(back.bytes(), back.beside(), Effort::Light)?;
+        Ok(Self { session, wanted: back.graph().inputs.iter().map(|input| input.name.clone()).collect() })
+    }
+}
+
 impl Pair {
+    /// Both halves are made at the same time: the runtime makes a session with one thread, and the kernels of the way back are
+    /// turned meanwhile.
     fn new(
         model: &Model,
         engine: &dyn Engine,
@@ -58,11 +92,27 @@ impl Pair {
             }
         }
         let ends: Vec<&str> = left.iter().map(String::as_str).collect();
-        let forth = surgery::cut(&whole, &ends)?;
-        let forth = engine.load(forth.bytes(), forth.beside(), Effort::Light)?;
+        let cut = surgery::cut(&whole, &ends)?;
+        let expected = |tensor: &String| {
+            let observed = observations.get(tensor)?;
+            Some((tensor.clone(), observe::data_type(observed.element), observed.shape.clone()))
+        };
+        let expected: Option<Vec<_>> = left.iter().map(expected).collect();
+        let (forth, back) = thread::scope(|scope| {
+            let back = expected.map(|expected| {
+                let (whole, gradients) = (&whole, &made.gradients);
+                scope.spawn(move || {
+                    let expected = expected.iter().map(|(name, element, shape)| (name.as_str(), *element, &shape[..]));
+                    Back::new(whole, engine, &expected.collect::<Vec<_>>(), gradients)
+                })
+            });
+            let forth = engine.load(cut.bytes(), cut.beside(), Effort::Light);
+            // Where it fails, it is said when it is tried with what the first half has left.
+            (forth, back.and_then(|back| back.join().ok()?.ok()))
+        });
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let (wrt, taps) = (owned(request.wrt), owned(request.taps));
-        Ok(Self { wrt, taps, whole, made, left, forth, back: None, last: None })
+        Ok(Self { wrt, taps, whole, made, left, forth: forth?, back, last: None })
     }
 
     /// Logits, gradients and taps of one picture `[C, H, W]` under the input's name; `seeds` are told the logits.
@@ -86,13 +136,11 @@ impl Pair {
         let logits = left[0].value()?;
         let seeds = seeds(&logits)?;
         let ends: Vec<&str> = self.made.gradients.iter().map(String::as_str).collect();
-        let (back, wanted) = match &mut self.back {
+        let Back { session, wanted } = match &mut self.back {
             Some(back) => back,
             none => {
                 let given: Vec<_> = self.left.iter().map(String::as_str).zip(&left).map(declared).collect();
-                let back = surgery::resume(&self.whole, &given, &ends)?;
-                let session = engine.load(back.bytes(), self.whole.beside(), Effort::Light)?;
-                none.insert((session, back.graph().inputs.iter().map(|input| input.name.clone()).collect()))
+                none.insert(Back::new(&self.whole, engine, &given, &self.made.gradients)?)
             }
         };
         let seeds =
@@ -101,7 +149,7 @@ impl Pair {
         let mut inputs: Vec<_> = seeds.chain(held).map(|(name, given)| (name.as_str(), given)).collect();
         inputs.push((name, Given::Held(&picture)));
         inputs.retain(|(name, _)| wanted.iter().any(|wanted| wanted == name));
-        let (gradients, _) = back.run_held(&inputs, &ends, &[], cancel)?;
+        let (gradients, _) = session.run_held(&inputs, &ends, &[], cancel)?;
         let mut answer = vec![logits];
         answer.extend(gradients);
         for tap in &left[1..=self.taps.len()] {
@@ -167,39 +215,46 @@ impl Network {
         if let Some(class) = class {
             self.check_class(class)?;
         }
-        self.observe()?;
-        let (wrt, taps) = match at {
-            At::Input => (vec![self.input.name.as_str()], Vec::new()),
-            At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
-        };
-        let serves = |pair: &Pair| pair.wrt.iter().eq(&wrt) && pair.taps.iter().eq(&taps);
-        let mut pair = match self.halves.0.iter().position(serves) {
-            Some(at) => self.halves.0.remove(at),
-            None => {
-                let observations = self.observations.get_or_insert_default();
-                let (logits, activation) = (self.logits.as_str(), self.activation);
-                let (policy, operators) = (Policy::Gradient, self.engine.has_operators());
-                let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false, operators };
-                Pair::new(&self.model, &*self.engine, observations, &request)?
-            }
-        };
-        let count = wrt.len();
+        let mut pair = self.pair(at)?;
         let seeds = |logits: &Value| {
             let logits = batch::rows(Some(logits.clone().into_f32()?), self.classes)?;
             let class = class.unwrap_or_else(|| predicted(logits.row(0)));
             Ok(self.seeds(&[Target { class, of }])?.map(Value::from))
         };
         let result = pair.run(&*self.engine, (&self.input.name, x), seeds, cancel);
-        let straight_through = pair.made.straight_through;
-        let pairs = &mut self.halves.0;
-        if pairs.len() >= KEPT {
-            pairs.remove(0);
-        }
-        pairs.push(pair);
+        let (count, straight_through) = (pair.wrt.len(), pair.made.straight_through);
+        self.halves.keep(pair);
         let mut values = result?.into_iter().map(Value::into_f32);
         let logits = batch::rows(values.next().transpose()?, self.classes)?;
         let mut gradients = values.map(|value| batch::maps(value?)).collect::<Result<Vec<_>, _>>()?;
         let activations = gradients.split_off(count);
         Ok(Gradients { logits, gradients, activations, straight_through })
+    }
+
+    /// Makes what [`Network::gradient_of_one`] runs, so that the first question does not wait for it.
+    pub fn ready_for_one(&mut self, at: At<'_>) -> Result<(), NetworkError> {
+        let pair = self.pair(at)?;
+        self.halves.keep(pair);
+        Ok(())
+    }
+
+    /// The halves that give gradients there, made if there are none, and not among those that are kept while they are used.
+    fn pair(&mut self, at: At<'_>) -> Result<Pair, NetworkError> {
+        self.observe()?;
+        let (wrt, taps) = match at {
+            At::Input => (vec![self.input.name.as_str()], Vec::new()),
+            At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
+        };
+        let serves = |pair: &Pair| pair.wrt.iter().eq(&wrt) && pair.taps.iter().eq(&taps);
+        match self.halves.0.iter().position(serves) {
+            Some(at) => Ok(self.halves.0.remove(at)),
+            None => {
+                let observations = self.observations.get_or_insert_default();
+                let (logits, activation) = (self.logits.as_str(), self.activation);
+                let (policy, operators) = (Policy::Gradient, self.engine.has_operators());
+                let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false, operators };
+                Pair::new(&self.model, &*self.engine, observations, &request)
+            }
+        }
     }
 }

@@ -229,6 +229,7 @@ fn a_gradient_in_halves_is_the_gradient_whatever_was_asked_before() {
         let layers: Vec<usize> = (0..network.layers().len()).collect();
         let pictures = [0.2, 1.1].map(|phase| sine((3, 16, 16), [1.0, 0.37, phase]));
         for at in [At::Layers(&layers), At::Layers(&layers[1..]), At::Input] {
+            network.ready_for_one(at).unwrap();
             for (picture, class, of) in
                 [(0, 1, Of::Logit), (0, 2, Of::Logit), (0, 2, Of::Probability), (1, 2, Of::Logit), (0, 1, Of::Logit)]
             {

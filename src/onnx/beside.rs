@@ -4,6 +4,7 @@
 //! and shared by all that is made of it. In the bytes a tensor that is kept so is one of external data, with
 //! a name in place of a file's. Must not know what the constants are for.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +16,11 @@ use super::proto::{DataType, EXTERNAL, StringStringEntryProto, TensorProto};
 use super::surgery::field;
 use super::wire::{self, Edit, Field};
 
+mod constant;
+
+pub use constant::Constant;
+pub(super) use constant::{threads, write, zeros};
+
 /// Fewest bytes of a constant that is worth being kept apart.
 const LARGE: usize = 1 << 10;
 
@@ -22,7 +28,7 @@ const LARGE: usize = 1 << 10;
 const PREFIX: &str = "lensor-memory-";
 
 /// Constants in memory, each with the location that tensors give for it.
-pub type Kept = Vec<(String, Arc<[u8]>)>;
+pub type Kept = Vec<(String, Constant)>;
 
 /// Where the elements of a model's constants lie that are not in its bytes. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +50,27 @@ impl Beside {
     }
 
     /// What is kept in memory, by the location that tensors give for it.
-    pub fn kept(&self) -> &[(String, Arc<[u8]>)] {
+    pub fn kept(&self) -> &[(String, Constant)] {
         &self.kept
+    }
+
+    /// As [`Beside::kept`], all of it written.
+    pub fn ready(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
+        write(self.kept.iter().map(|(_, constant)| constant));
+        self.kept.iter().map(|(name, constant)| (name.as_str(), constant.bytes()))
+    }
+
+    /// Without what none of these tensors is kept in.
+    pub(super) fn used_by<'a>(&self, tensors: impl Iterator<Item = &'a TensorProto>) -> Self {
+        let used: HashSet<&str> = tensors.filter_map(location).collect();
+        let kept = self.kept.iter().filter(|(name, _)| used.contains(name.as_str())).cloned().collect();
+        Self { folder: self.folder.clone(), kept }
+    }
+
+    /// The number from which on nothing is kept yet.
+    pub(crate) fn next(&self) -> usize {
+        let number = |(name, _): &(String, Constant)| name.strip_prefix(PREFIX)?.parse::<usize>().ok();
+        self.kept.iter().filter_map(number).max().map_or(0, |number| number + 1)
     }
 
     /// As this, with more that is kept in memory.
@@ -54,9 +79,14 @@ impl Beside {
     }
 
     /// What a location that is no file's stands for.
-    pub(super) fn in_memory(&self, location: &str) -> Option<&Arc<[u8]>> {
-        self.kept.iter().find(|(name, _)| name == location).map(|(_, bytes)| bytes)
+    pub(super) fn in_memory(&self, location: &str) -> Option<&Constant> {
+        self.kept.iter().find(|(name, _)| name == location).map(|(_, constant)| constant)
     }
+}
+
+/// Where a tensor says that its elements lie.
+pub(super) fn location(tensor: &TensorProto) -> Option<&str> {
+    tensor.external_data.iter().find(|entry| entry.key == "location").map(|entry| entry.value.as_str())
 }
 
 /// The tensor of this many bytes that lies in memory.
@@ -105,7 +135,7 @@ pub(super) fn take_out(file: Arc<[u8]>, folder: Option<PathBuf>) -> Result<(Byte
     };
     let external = has_external_data(&whole)?;
     let bytes = if external { Vec::new() } else { wire::edit_at(&whole, &[field::MODEL_GRAPH], &mut take)? };
-    let kept = if taken { vec![(name(0), file)] } else { Vec::new() };
+    let kept = if taken { vec![(name(0), file.into())] } else { Vec::new() };
     Ok((if taken { bytes.into() } else { whole }, Beside { folder, kept }))
 }
 

@@ -2,15 +2,14 @@
 //!
 //! Used for what lensor adds to a model and for the small models of tests. Must not know what operators compute.
 
-use std::collections::HashSet;
-use std::iter::repeat_n;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ndarray::{ArrayView, Dimension};
 use prost::Message;
 
-use super::beside::{self, Kept};
+use super::beside::{self, Constant, Kept};
 use super::graph::{Dim, Graph};
 use super::proto::{
     self, AttributeProto, DataType, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
@@ -38,6 +37,8 @@ pub struct GraphBuilder {
     /// Number of the first constant that is kept in memory, where they may be.
     first: Option<usize>,
     kept: Kept,
+    /// Constants whose elements are still to be put in, by their tensors' names.
+    open: Kept,
 }
 
 impl GraphBuilder {
@@ -93,36 +94,31 @@ impl GraphBuilder {
 
     /// Adds a constant of 32-bit floats under this name.
     pub fn named_floats<D: Dimension>(&mut self, name: &str, values: ArrayView<f32, D>) {
-        let write = |elements: &mut [[u8; 4]]| {
-            elements.iter_mut().zip(&values.as_standard_layout()).for_each(|(to, value)| *to = value.to_le_bytes());
-        };
-        self.named_written(name, values.shape(), write);
+        let bytes: Arc<[u8]> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.store(name, values.shape(), bytes.into());
     }
 
     /// Adds a constant of 32-bit floats in this shape that `write` writes over zeros, each in little-endian order, and returns
-    /// its name.
-    pub fn written(&mut self, shape: &[usize], write: impl FnOnce(&mut [[u8; 4]])) -> String {
+    /// its name. It is written once all is known that is needed, or when it is first used where it is kept in memory.
+    pub fn written(&mut self, shape: &[usize], write: impl Fn(&mut [[u8; 4]]) + Send + Sync + 'static) -> String {
         let name = self.fresh("");
-        self.named_written(&name, shape, write);
+        let length = shape.iter().product::<usize>() * size_of::<f32>();
+        self.store(&name, shape, Constant::to_write(length, write));
         name
     }
 
-    fn named_written(&mut self, name: &str, shape: &[usize], write: impl FnOnce(&mut [[u8; 4]])) {
-        let length = shape.iter().product::<usize>() * size_of::<f32>();
-        let mut bytes: Arc<[u8]> = repeat_n(0, length).collect();
-        if let Some(bytes) = Arc::get_mut(&mut bytes) {
-            write(bytes.as_chunks_mut().0);
-        }
-        let tensor = constant(name, shape, DataType::Float);
+    fn store(&mut self, name: &str, shape: &[usize], elements: Constant) {
+        let (tensor, length) = (constant(name, shape, DataType::Float), elements.size());
         self.graph.initializer.push(match self.first.filter(|_| beside::worth(length)) {
             Some(first) => {
                 let place = beside::name(first + self.kept.len());
-                self.kept.push((place.clone(), bytes));
+                self.kept.push((place.clone(), elements));
                 beside::elsewhere(tensor, place, 0, length)
             }
             None => {
                 self.stored = self.stored.saturating_add(length as u64);
-                TensorProto { raw_data: Some(Bytes::from_owner(bytes)), ..tensor }
+                self.open.push((name.to_owned(), elements));
+                tensor
             }
         });
     }
@@ -200,21 +196,32 @@ impl GraphBuilder {
 
     /// The graph.
     pub fn finish(self) -> GraphProto {
-        self.graph
+        self.finish_apart().0
     }
 
     /// The graph, and the constants that it has in memory.
-    pub fn finish_apart(self) -> (GraphProto, Kept) {
+    pub fn finish_apart(mut self) -> (GraphProto, Kept) {
+        let open: HashMap<&str, &Constant> =
+            self.open.iter().map(|(name, elements)| (name.as_str(), elements)).collect();
+        let tensors = &mut self.graph.initializer;
+        beside::write(tensors.iter().filter_map(|tensor| open.get(tensor.name.as_str()).copied()));
+        for tensor in tensors {
+            let elements = open.get(tensor.name.as_str());
+            tensor.raw_data =
+                elements.map(|elements| Bytes::from_owner(elements.bytes().clone())).or(tensor.raw_data.take());
+        }
+        let used: HashSet<&str> = self.graph.initializer.iter().filter_map(beside::location).collect();
+        self.kept.retain(|(place, _)| used.contains(place.as_str()));
         (self.graph, self.kept)
     }
 
     /// The graph as a complete serialised model that speaks this opset.
-    pub fn into_model(mut self, opset: i64) -> Vec<u8> {
-        self.graph.name = "graph".into();
+    pub fn into_model(self, opset: i64) -> Vec<u8> {
+        let graph = GraphProto { name: "graph".into(), ..self.finish() };
         let ir_version = Some(if opset <= 16 { 8 } else { 9 });
         let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: opset }];
-        opset_import.extend(proto::opsets(&self.graph));
-        ModelProto { ir_version, graph: Some(self.graph), opset_import, ..Default::default() }.encode_to_vec()
+        opset_import.extend(proto::opsets(&graph));
+        ModelProto { ir_version, graph: Some(graph), opset_import, ..Default::default() }.encode_to_vec()
     }
 }
 

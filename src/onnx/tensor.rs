@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 
+use super::beside::Constant;
 use super::proto::{DataType, EXTERNAL, TensorProto};
 use super::{Beside, LARGEST, OnnxError};
 
@@ -109,7 +109,7 @@ fn raw(tensor: &TensorProto, count: usize, size: usize, beside: &Beside) -> Resu
 
 fn external(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Bytes, OnnxError> {
     match located(tensor, wanted, beside)? {
-        Place::Memory(bytes, offset) => Ok(Bytes::from_owner(bytes).slice(offset..offset + wanted)),
+        Place::Memory(bytes, offset) => Ok(Bytes::from_owner(bytes.bytes().clone()).slice(offset..offset + wanted)),
         Place::File(path, offset) => {
             let io = |source| OnnxError::Io { path: path.clone(), source };
             let mut file = File::open(&path).map_err(io)?;
@@ -122,7 +122,7 @@ fn external(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Byte
 
 /// Where the bytes of a tensor begin.
 enum Place {
-    Memory(Arc<[u8]>, usize),
+    Memory(Constant, usize),
     File(PathBuf, u64),
 }
 
@@ -142,7 +142,7 @@ fn located(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Place
     };
     if let Some(bytes) = beside.in_memory(location) {
         let offset = place()?;
-        let inside = offset.checked_add(wanted as u64).is_some_and(|end| end <= bytes.len() as u64);
+        let inside = offset.checked_add(wanted as u64).is_some_and(|end| end <= bytes.size() as u64);
         let beyond = || error(tensor, "its data reach beyond what is kept in memory".into());
         return inside.then(|| Place::Memory(bytes.clone(), offset as usize)).ok_or_else(beyond);
     }

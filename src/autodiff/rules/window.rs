@@ -262,7 +262,7 @@ fn flip(backward: &mut Backward, kernel: &Kernel, group: usize, h: &Back, w: &Ba
     let [outputs, per_group, rows, columns] = [(); 4].map(|()| sizes.next().unwrap_or(1));
     let outputs_per_group = outputs / group;
     let (taps, area) = (rows * columns, h.kernel * w.kernel);
-    let from = kernel.elements.as_chunks::<4>().0;
+    let elements = kernel.elements.clone();
     let moves = |phase: usize| -> Vec<(usize, usize)> {
         let rows = h.taps.iter().filter(|row| row.phase == phase / w.phases);
         let pairs = rows.flat_map(|row| w.taps.iter().map(move |column| (row, column)));
@@ -271,7 +271,8 @@ fn flip(backward: &mut Backward, kernel: &Kernel, group: usize, h: &Back, w: &Ba
     };
     let moves: Vec<_> = (0..h.phases * w.phases).map(moves).collect();
     // Some channels of a phase and a group, from the first on.
-    let write = |(phase, group, first): (usize, usize, usize), to: &mut [[u8; 4]]| {
+    let write = move |(phase, group, first): (usize, usize, usize), to: &mut [[u8; 4]]| {
+        let from = elements.as_chunks::<4>().0;
         for tile in (0..outputs_per_group).step_by(TILE) {
             for (channel, to) in to.chunks_mut(outputs_per_group * area).enumerate() {
                 for output in tile..outputs_per_group.min(tile + TILE) {
@@ -284,31 +285,14 @@ fn flip(backward: &mut Backward, kernel: &Kernel, group: usize, h: &Back, w: &Ba
         }
     };
     let shape = [h.phases * w.phases * per_group * group, outputs_per_group, h.kernel, w.kernel];
-    backward.builder.written(&shape, |to| {
+    backward.builder.written(&shape, move |to| {
         let of_channel = outputs_per_group * area;
-        let groups = to.chunks_mut((per_group * of_channel).max(1)).enumerate();
-        let parts = groups.flat_map(|(at, to)| {
-            let blocks = to.chunks_mut((TILE * of_channel).max(1)).enumerate();
-            blocks.map(move |(block, to)| ((at / group, at % group, block * TILE), to))
-        });
-        share(parts.collect(), taps * outputs * per_group, |(place, to)| write(place, to));
-    })
-}
-
-/// Does something with each of some parts, in several threads where they have many elements together.
-fn share<T: Send>(parts: Vec<T>, elements: usize, each: impl Fn(T) + Sync) {
-    /// Elements that are moved in about the time that a thread takes to start.
-    const FEW: usize = 1 << 16;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(elements / FEW).max(1);
-    let (size, each) = (parts.len().div_ceil(threads).max(1), &each);
-    let mut parts = parts.into_iter();
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            let some: Vec<T> = parts.by_ref().take(size).collect();
-            scope.spawn(move || some.into_iter().for_each(each));
+        for (at, to) in to.chunks_mut((per_group * of_channel).max(1)).enumerate() {
+            for (block, to) in to.chunks_mut((TILE * of_channel).max(1)).enumerate() {
+                write((at / group, at % group, block * TILE), to);
+            }
         }
-        parts.for_each(each);
-    });
+    })
 }
 
 /// Drops the rows and columns that negative padding asks to cut off.
