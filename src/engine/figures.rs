@@ -166,7 +166,8 @@ impl<const N: usize> WithSimd for Blocks<'_, N> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let [height, width] = self.size;
-        for (block, figures) in self.maps.chunks_exact(height * width).zip(self.figures.chunks_mut(N)) {
+        // The last ones first: what was written last is still in the cache.
+        for (block, figures) in self.maps.chunks_exact(height * width).zip(self.figures.chunks_mut(N)).rev() {
             Lanes::of(simd, block, width).write(height * width, figures);
         }
     }
@@ -174,8 +175,10 @@ impl<const N: usize> WithSimd for Blocks<'_, N> {
 
 /// A sum of two tensors of maps `[height, width]` of which `N` lie together, and the figures of the summands and of the sum.
 pub struct Sum<'a, const N: usize> {
-    /// The summands.
-    pub of: [&'a [f32]; 2],
+    /// The first summand; `None` where `sum` holds it already.
+    pub first: Option<&'a [f32]>,
+    /// The second.
+    pub second: &'a [f32],
     /// Takes the sum.
     pub sum: &'a mut [f32],
     /// Height and width of a map.
@@ -192,29 +195,26 @@ impl<const N: usize> Sum<'_, N> {
         run::<N, _>(self);
     }
 
-    /// Adds up some blocks, with or without the figures of the second summand.
+    /// Adds to a block, with or without the figures of what is added.
     #[inline(always)]
     fn block<S: Simd, const SECOND: bool>(
         simd: S,
-        of: [&[f32]; 2],
         sum: &mut [f32],
+        added: &[f32],
         [width, area]: [usize; 2],
         floor: f32,
         figures: [&mut [Figures]; 3],
     ) {
         let parts = N / S::F32_LANES;
-        let [a, b] = of.map(|values| S::as_simd_f32s(values).0);
-        let sum = S::as_mut_simd_f32s(sum).0;
+        let (sum, added) = (S::as_mut_simd_f32s(sum).0, S::as_simd_f32s(added).0);
         let floor = simd.splat_f32s(floor);
         let mut lanes = [Lanes::<N>::new(), Lanes::new(), Lanes::new()];
         for part in 0..parts {
             let mut seen = [Seen::nothing(simd), Seen::nothing(simd), Seen::nothing(simd)];
             let mut at = simd.splat_u32s(0);
-            let rows = a.chunks(width * parts).zip(b.chunks(width * parts)).zip(sum.chunks_mut(width * parts));
-            for ((a, b), sum) in rows {
-                let places = a.chunks_exact(parts).zip(b.chunks_exact(parts)).zip(sum.chunks_exact_mut(parts));
-                for ((a, b), sum) in places {
-                    let (a, b) = (a[part], b[part]);
+            for (sum, added) in sum.chunks_mut(width * parts).zip(added.chunks(width * parts)) {
+                for (sum, added) in sum.chunks_exact_mut(parts).zip(added.chunks_exact(parts)) {
+                    let (a, b) = (sum[part], added[part]);
                     let value = simd.add_f32s(a, b);
                     // What is no number stays none.
                     let value = simd.select_f32s(simd.less_than_f32s(value, floor), floor, value);
@@ -241,19 +241,24 @@ impl<const N: usize> WithSimd for Sum<'_, N> {
     fn with_simd<S: Simd>(self, simd: S) {
         let [height, width] = self.size.map(|side| side.max(1));
         let area = height * width;
-        let [a, b] = self.of.map(|values| values.chunks_exact(area * N));
-        let second = !self.figures[1].is_empty();
+        let wants_second = !self.figures[1].is_empty();
         let mut rest = self.figures;
-        for ((a, b), sum) in a.zip(b).zip(self.sum.chunks_exact_mut(area * N)) {
+        let blocks = self.sum.chunks_exact_mut(area * N).zip(self.second.chunks_exact(area * N));
+        // The last ones first: what was written last is still in the cache, and what is read next then is, too.
+        for (block, (sum, second)) in blocks.enumerate().rev() {
             let figures = rest.each_mut().map(|rest| {
-                let count = N.min(rest.len());
-                let (these, others) = std::mem::take(rest).split_at_mut(count);
+                let before = rest.len().min(block * N);
+                let (others, these) = std::mem::take(rest).split_at_mut(before);
                 *rest = others;
                 these
             });
-            match second {
-                false => Self::block::<S, false>(simd, [a, b], sum, [width, area], self.floor, figures),
-                true => Self::block::<S, true>(simd, [a, b], sum, [width, area], self.floor, figures),
+            let first = self.first.and_then(|first| first.get(block * area * N..)?.get(..area * N));
+            if let Some(first) = first {
+                sum.copy_from_slice(first);
+            }
+            match wants_second {
+                false => Self::block::<S, false>(simd, sum, second, [width, area], self.floor, figures),
+                true => Self::block::<S, true>(simd, sum, second, [width, area], self.floor, figures),
             }
         }
     }
@@ -305,10 +310,15 @@ mod tests {
             check(&found, &a, area);
             let sums: Vec<f32> = a.iter().zip(&b).map(|(a, b)| (a + b).max(0.0)).collect();
             let mut taken = vec![f32::NAN; channels.next_multiple_of(N) * area];
-            for both in [false, true] {
+            for (both, in_place) in [(false, true), (true, false), (true, true)] {
                 let mut of = [channels, if both { channels } else { 0 }, channels].map(|count| vec![[9.0; 3]; count]);
+                let first = blocked::<N>(&a, area);
+                if in_place {
+                    taken.copy_from_slice(&first);
+                }
                 let sum = Sum::<N> {
-                    of: [&blocked::<N>(&a, area), &blocked::<N>(&b, area)],
+                    first: (!in_place).then_some(&first),
+                    second: &blocked::<N>(&b, area),
                     sum: &mut taken,
                     size: [height, width],
                     floor: 0.0,

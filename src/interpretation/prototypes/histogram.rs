@@ -47,6 +47,11 @@ impl Histogram {
     }
 
     fn add(&mut self, bin: i32, count: u32) {
+        // Mostly there is a place for it.
+        if let Some(counted) = self.counts.get_mut(bin.wrapping_sub(self.first) as usize) {
+            *counted = counted.saturating_add(count);
+            return;
+        }
         if self.counts.is_empty() {
             self.first = bin;
         }

@@ -32,10 +32,18 @@ impl Default for Column {
 }
 
 impl Column {
-    fn count(&mut self, score: f32) {
-        self.histogram.count(score);
-        self.sum = self.sum.saturating_add(steps(score));
-        (self.low, self.high) = (self.low.min(score), self.high.max(score));
+    fn count(&mut self, scores: impl Iterator<Item = f32>) {
+        let (mut sum, mut low, mut high) = (self.sum, self.low, self.high);
+        for score in scores {
+            self.histogram.count(score);
+            sum = sum.saturating_add(steps(score));
+            (low, high) = (low.min(score), high.max(score));
+        }
+        (self.sum, self.low, self.high) = (sum, low, high);
+    }
+
+    fn rank(&mut self, entries: impl Iterator<Item = Entry>, most: usize) {
+        entries.for_each(|entry| self.ranking.insert(entry, most));
     }
 
     fn merge(&mut self, other: &Self, most: usize) {
@@ -110,19 +118,15 @@ impl UnitTally {
         (self.pictures > 0).then(|| self.column(by).sum as f64 / STEPS / self.pictures as f64)
     }
 
-    fn record(&mut self, picture: PictureKey, (mean, max): (f32, f32), peak: Option<(u32, u32)>, most: usize) {
-        if mean.is_nan() || max.is_nan() {
-            return;
-        }
-        self.pictures += 1;
+    /// Takes in pictures that gave numbers.
+    fn record(&mut self, seen: &[Seen], most: usize) {
+        self.pictures += seen.len() as u64;
         // Nothing is above zero, and the average is zero: all of it is zero.
-        self.silent += u64::from(max == 0.0 && mean == 0.0);
-        for (column, score) in [(&mut self.mean, mean), (&mut self.max, max)] {
-            column.count(score);
-            if let Some((row, at)) = peak {
-                column.ranking.insert(Entry { score, picture, row, column: at }, most);
-            }
-        }
+        self.silent += seen.iter().map(|seen| u64::from(seen.max == 0.0 && seen.mean == 0.0)).sum::<u64>();
+        self.mean.count(seen.iter().map(|seen| seen.mean));
+        self.mean.rank(seen.iter().filter_map(|seen| seen.entry(seen.mean)), most);
+        self.max.count(seen.iter().map(|seen| seen.max));
+        self.max.rank(seen.iter().filter_map(|seen| seen.entry(seen.max)), most);
     }
 
     fn merge(&mut self, other: &Self, most: usize) {
@@ -130,6 +134,21 @@ impl UnitTally {
         self.max.merge(&other.max, most);
         self.pictures += other.pictures;
         self.silent += other.silent;
+    }
+}
+
+/// What a picture gave one unit.
+struct Seen {
+    picture: PictureKey,
+    mean: f32,
+    max: f32,
+    /// Row and column where its map is highest; `None` where it need not be ranked.
+    peak: Option<(u32, u32)>,
+}
+
+impl Seen {
+    fn entry(&self, score: f32) -> Option<Entry> {
+        self.peak.map(|(row, column)| Entry { score, picture: self.picture, row, column })
     }
 }
 
@@ -168,13 +187,19 @@ impl Tally {
     pub fn record(&mut self, sightings: &[Sighting]) {
         let most = self.most;
         let mut peaks: Vec<_> = sightings.iter().map(|sighting| sighting.peaks.iter().peekable()).collect();
+        let mut seen = Vec::with_capacity(sightings.len());
         for (at, unit) in self.units.iter_mut().enumerate() {
+            seen.clear();
             for (sighting, peaks) in sightings.iter().zip(&mut peaks) {
                 let peak = peaks.next_if(|(unit, _)| *unit == at).map(|(_, peak)| *peak);
-                if let Some((mean, max)) = sighting.scores.get(at) {
-                    unit.record(sighting.picture, (*mean, *max), peak, most);
+                match sighting.scores.get(at) {
+                    Some((mean, max)) if !mean.is_nan() && !max.is_nan() => {
+                        seen.push(Seen { picture: sighting.picture, mean: *mean, max: *max, peak });
+                    }
+                    _ => {}
                 }
             }
+            unit.record(&seen, most);
         }
     }
 

@@ -130,6 +130,9 @@ pub(super) struct OfSum;
 impl Operator for OfSum {
     type Kernel<'a> = OfSumKernel;
 
+    /// The sum may take the place of the first summand, so that less memory is gone through.
+    const INPLACES: &[(u32, u32)] = &[(0, 0)];
+
     fn name(&self) -> &str {
         "SumFigures"
     }
@@ -172,31 +175,34 @@ impl Kernel for OfSumKernel {
 impl OfSumKernel {
     fn add<const N: usize>(&self, context: &ComputeContext) -> Result<(), Error> {
         let (first, second) = (input(context, 0)?, input(context, 1)?);
-        let ((sides, first), (others, second)) =
-            (first.try_extract_tensor::<f32>()?, second.try_extract_tensor::<f32>()?);
-        if sides != others {
+        let (sides, place) = {
+            let (sides, first) = first.try_extract_tensor::<f32>()?;
+            (sides.to_vec(), first.as_ptr())
+        };
+        let (others, second) = second.try_extract_tensor::<f32>()?;
+        if sides[..] != others[..] {
             return Err(Error::new(format!("a sum of {sides:?} and {others:?}")));
         }
-        let shape = Shape::of(sides)?;
+        let shape = Shape::of(&sides)?;
         let (channels, values) = (shape.channels(&self.layout)?, shape.values());
-        let mut sum = context.output(0, sides.to_vec())?.ok_or_else(|| Error::new("an output is missing"))?;
+        let mut sum = context.output(0, sides)?.ok_or_else(|| Error::new("an output is missing"))?;
         let (_, sum) = sum.try_extract_tensor_mut::<f32>()?;
+        let first = if sum.as_ptr() == place { None } else { Some(first.try_extract_tensor::<f32>()?.1) };
         let [mut a, mut b, mut c] = [
             output(context, 1, shape.batch, channels)?,
             output(context, 2, shape.batch, channels)?,
             output(context, 3, shape.batch, channels)?,
         ];
         let mut wanted = [of(&mut a)?, of(&mut b)?, of(&mut c)?];
-        for ((first, second), sum) in
-            first.chunks_exact(values).zip(second.chunks_exact(values)).zip(sum.chunks_exact_mut(values))
-        {
+        for (picture, (sum, second)) in sum.chunks_exact_mut(values).zip(second.chunks_exact(values)).enumerate() {
             let figures = wanted.each_mut().map(|wanted| {
                 let count = channels.min(wanted.len());
                 let (these, others) = std::mem::take(wanted).split_at_mut(count);
                 *wanted = others;
                 these
             });
-            Sum::<N> { of: [first, second], sum, size: shape.size, floor: self.floor, figures }.compute();
+            let first = first.and_then(|first| first.chunks_exact(values).nth(picture));
+            Sum::<N> { first, second, sum, size: shape.size, floor: self.floor, figures }.compute();
         }
         Ok(())
     }
