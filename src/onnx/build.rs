@@ -100,7 +100,7 @@ impl GraphBuilder {
 
     /// Adds a constant of 32-bit floats in this shape that `write` writes over zeros, each in little-endian order, and returns
     /// its name. It is written once all is known that is needed, or when it is first used where it is kept in memory.
-    pub fn written(&mut self, shape: &[usize], write: impl Fn(&mut [[u8; 4]]) + Send + Sync + 'static) -> String {
+    pub fn written(&mut self, shape: &[usize], write: impl FnOnce(&mut [[u8; 4]]) + Send + 'static) -> String {
         let name = self.fresh("");
         let length = shape.iter().product::<usize>() * size_of::<f32>();
         self.store(&name, shape, Constant::to_write(length, write));

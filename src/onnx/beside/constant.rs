@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 /// Writes 32-bit floats over zeros, each in little-endian order.
-type Write = Box<dyn Fn(&mut [[u8; 4]]) + Send + Sync>;
+type Write = Box<dyn FnOnce(&mut [[u8; 4]]) + Send>;
 
 /// A constant that is there, or is written when it is first needed. Cloning shares it.
 #[derive(Clone)]
@@ -16,19 +16,20 @@ pub struct Constant(Arc<Inner>);
 struct Inner {
     length: usize,
     bytes: OnceLock<Arc<[u8]>>,
-    write: Write,
+    /// Gone once it has written, with the weights that it was made of.
+    write: Mutex<Option<Write>>,
 }
 
 impl From<Arc<[u8]>> for Constant {
     fn from(bytes: Arc<[u8]>) -> Self {
-        Self(Arc::new(Inner { length: bytes.len(), bytes: bytes.into(), write: Box::new(|_| ()) }))
+        Self(Arc::new(Inner { length: bytes.len(), bytes: bytes.into(), write: Mutex::default() }))
     }
 }
 
 impl Constant {
     /// So many bytes, still to be written.
-    pub(in super::super) fn to_write(length: usize, write: impl Fn(&mut [[u8; 4]]) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Inner { length, bytes: OnceLock::new(), write: Box::new(write) }))
+    pub(in super::super) fn to_write(length: usize, write: impl FnOnce(&mut [[u8; 4]]) + Send + 'static) -> Self {
+        Self(Arc::new(Inner { length, bytes: OnceLock::new(), write: Mutex::new(Some(Box::new(write))) }))
     }
 
     /// How many bytes it has.
@@ -40,8 +41,9 @@ impl Constant {
     pub fn bytes(&self) -> &Arc<[u8]> {
         self.0.bytes.get_or_init(|| {
             let mut bytes = zeros(self.0.length);
-            if let Some(bytes) = Arc::get_mut(&mut bytes) {
-                (self.0.write)(bytes.as_chunks_mut().0);
+            let write = self.0.write.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some((bytes, write)) = Arc::get_mut(&mut bytes).zip(write) {
+                write(bytes.as_chunks_mut().0);
             }
             bytes
         })
@@ -107,5 +109,6 @@ mod tests {
         assert_eq!(written.load(Ordering::Relaxed), 64);
         assert!(constants.iter().zip(0..).all(|(constant, number)| constant.bytes()[..] == [number; 1 << 14]));
         assert_eq!(written.load(Ordering::Relaxed), 64);
+        assert_eq!(Arc::strong_count(&written), 1, "what it was made of is kept");
     }
 }
