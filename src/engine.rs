@@ -15,6 +15,7 @@ pub mod library;
 mod memory;
 mod ort;
 pub mod value;
+mod winograd;
 
 pub use cancel::Cancel;
 pub use cores::cores;
@@ -113,8 +114,10 @@ pub enum Effort {
     None,
     /// Little: loads in about half the time and memory, for graphs that run a few times.
     Light,
-    /// All it can, such as laying out convolution weights for the processor: for graphs that run often.
+    /// All it can, such as laying out convolution weights for the processor.
     Full,
+    /// That, and lensor's own operators in the place of the runtime's where they are faster: for graphs that run often.
+    Utmost,
 }
 
 /// Something that loads ONNX models: ONNX Runtime on a device, or an analytic stand-in in tests.
@@ -122,9 +125,9 @@ pub trait Engine: Send + Sync {
     /// Loads a serialised ONNX model. `beside` is where the elements of constants lie that are not in it.
     fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError>;
 
-    /// A model that has lensor's own operators ([`FIGURES`](crate::onnx::surgery::FIGURES)) as the runtime computes it, with
-    /// the operators on its tensors as they lie: to be loaded with [`Effort::None`], as often as it is needed. `None` where the
-    /// device does not have the operators, or that fails.
+    /// A model as the runtime computes it, with lensor's own operators ([`FIGURES`](crate::onnx::surgery::FIGURES),
+    /// [`WINOGRAD`](crate::onnx::surgery::WINOGRAD)) on its tensors as they lie: to be loaded with [`Effort::None`], as often as
+    /// it is needed. `None` where the device does not have the operators, or that fails.
     fn lay_out(&self, _model: &Model) -> Option<LaidOut> {
         None
     }

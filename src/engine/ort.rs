@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use ort::environment::Environment;
 use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::ep::{ArenaExtendStrategy, CUDA, ExecutionProvider};
@@ -18,7 +19,7 @@ use super::cuda;
 use super::device::DeviceChoice;
 use super::library::{Library, LibraryError, numbers};
 use super::{Cancel, Effort, Engine, EngineError, Given, OpenError, Outlet, Session, Value};
-use crate::onnx::{Beside, Model};
+use crate::onnx::{Beside, Model, surgery};
 
 mod held;
 mod laid_out;
@@ -129,7 +130,7 @@ impl OrtEngine {
         let level = match effort {
             Effort::None => GraphOptimizationLevel::Disable,
             Effort::Light => GraphOptimizationLevel::Level2,
-            Effort::Full => GraphOptimizationLevel::All,
+            Effort::Full | Effort::Utmost => GraphOptimizationLevel::All,
         };
         let mut builder = ort::session::Session::builder(&self.environment)?
             .with_optimization_level(level)?
@@ -149,6 +150,14 @@ impl OrtEngine {
             provider.register(&mut builder)?;
         }
         Ok(builder)
+    }
+
+    /// A session with lensor's own operators in the place of the runtime's; `None` where that would not help.
+    fn with_operators(&self, model: &[u8], beside: &Beside) -> Option<Box<dyn Session>> {
+        let model = Model::from_bytes(Bytes::copy_from_slice(model), beside.clone()).ok()?;
+        let LaidOut { model, .. } = &surgery::has_winograd(&model).then(|| self.lay_out(&model))??;
+        let session = self.load(model.bytes(), model.beside(), Effort::None);
+        session.map_err(|error| tracing::warn!(%error, "lensor's own operators are not used")).ok()
     }
 
     /// ONNX Runtime before 1.21 finds external data only beside a model file: writes one there for the time of loading.
@@ -189,6 +198,11 @@ impl OrtEngine {
 
 impl Engine for OrtEngine {
     fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError> {
+        if effort == Effort::Utmost
+            && let Some(session) = self.with_operators(model, beside)
+        {
+            return Ok(session);
+        }
         let session = self.session(&|| self.builder(effort), model, beside);
         let session = session.map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
         let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();

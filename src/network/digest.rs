@@ -62,7 +62,7 @@ impl Network {
             }
         }
         let (model, outputs) = self.with_sides()?;
-        self.sessions(engine, &model, &outputs, (Effort::Full, count))
+        self.sessions(engine, &model, &outputs, (Effort::Utmost, count))
     }
 
     fn sessions(
@@ -192,7 +192,7 @@ impl Maps {
                 // All layers up to it, so that they are computed as they are for the digest.
                 let names: Vec<&str> = self.tensors.iter().take(last + 1).map(String::as_str).collect();
                 let cut = surgery::cut(&self.model, &names)?;
-                self.engine.load(cut.bytes(), self.model.beside(), Effort::Full)?
+                self.engine.load(cut.bytes(), self.model.beside(), Effort::Utmost)?
             }
         };
         let input = &self.input;
@@ -252,7 +252,7 @@ mod tests {
         let mut digests = network.digests(&*engine(), 1).unwrap();
         assert!(matches!(digests[0].outputs, Outputs::Figures(_)));
         let (model, outputs) = network.with_sides().unwrap();
-        digests.extend(network.sessions(&*engine(), &model, &outputs, (Effort::Full, 1)).unwrap());
+        digests.extend(network.sessions(&*engine(), &model, &outputs, (Effort::Utmost, 1)).unwrap());
         for digest in &mut digests {
             let scores = digest.run(&x, &Cancel::new()).unwrap();
             for (picture, scores) in scores.iter().enumerate() {

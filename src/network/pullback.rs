@@ -142,7 +142,7 @@ impl Network {
         };
         let (wrt, effort) = match at {
             // At every step of an ascent; at layers once a picture.
-            At::Input => (vec![self.input.name.as_str()], Effort::Full),
+            At::Input => (vec![self.input.name.as_str()], Effort::Utmost),
             At::Layers(layers) => (tensors(&self.layers, layers)?, Effort::Light),
         };
         let wrt = wrt.into_iter().map(str::to_owned).collect();

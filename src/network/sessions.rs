@@ -85,7 +85,7 @@ impl GradientSessions {
                     _ => (autodiff::differentiate(model, observations, request)?, Default::default()),
                 };
                 // The gradient at the input runs at every step of a path; that at layers once a picture.
-                let effort = if taps.is_empty() { Effort::Full } else { Effort::Light };
+                let effort = if taps.is_empty() { Effort::Utmost } else { Effort::Light };
                 let session = engine.load(&made.bytes, &made.beside, effort)?;
                 let pairs =
                     |names: &[&str], outputs: Vec<String>| names.iter().map(|n| (*n).to_owned()).zip(outputs).collect();

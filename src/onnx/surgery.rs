@@ -21,7 +21,7 @@ mod size;
 
 pub use along::{Along, along};
 pub use batch::free_batch;
-pub use blocked::{FIGURES, read_blocked};
+pub use blocked::{FIGURES, WINOGRAD, has_winograd, read_blocked};
 pub use branches::take_branches;
 pub use cut::cut;
 pub use feed::feed;

@@ -9,7 +9,7 @@ use ort::value::Tensor;
 use tempfile::TempDir;
 
 use super::OrtEngine;
-use crate::engine::Effort;
+use crate::engine::{Effort, winograd};
 use crate::onnx::build::{Attr, GraphBuilder};
 use crate::onnx::{DataType, Dim, Model, surgery};
 
@@ -38,7 +38,8 @@ impl OrtEngine {
         };
         drop(self.session(&builder, model.bytes(), model.beside())?);
         let written = Model::from_bytes(std::fs::read(&file)?, Some(folder.path().to_owned()))?;
-        Ok(LaidOut { model: surgery::read_blocked(&written, block)?, _folder: folder })
+        let threads = (block == winograd::block()).then_some(self.threads);
+        Ok(LaidOut { model: surgery::read_blocked(&written, block, threads)?, _folder: folder })
     }
 }
 
@@ -54,4 +55,54 @@ fn block(builder: SessionBuilder) -> Result<usize, ort::Error> {
     let (_, values) = blocks["blocks"].try_extract_tensor::<f32>()?;
     // The second place of the first channel lies behind the first place of all that lie together.
     Ok(values.iter().position(|value| *value == 1.0).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Cancel, Session, Value};
+    use crate::fixtures::{engine, sine, with_input};
+    use crate::onnx::Beside;
+
+    /// A residual block with a convolution at every place, another, and one that passes over places.
+    fn residual() -> Vec<u8> {
+        let mut b = with_input([32, 13, 11]);
+        for (name, shape) in [("a", [64, 32, 3, 3]), ("b", [32, 64, 3, 3]), ("c", [32, 32, 3, 3])] {
+            b.named_floats(name, sine(shape, [0.1, 1.7, 0.3]).view());
+        }
+        b.named_floats("bias", sine(64, [0.1, 2.1, 0.5]).view());
+        let pads = |pads| ("pads", Attr::Ints(pads));
+        b.named_node("Conv", &["x", "a", "bias"], &["conv_a"], &[pads(&[1, 1, 1, 1])]);
+        b.named_node("Relu", &["conv_a"], &["relu_a"], &[]);
+        b.named_node("Conv", &["relu_a", "b"], &["conv_b"], &[pads(&[0, 2, 2, 0])]);
+        b.named_node("Add", &["conv_b", "x"], &["sum"], &[]);
+        b.named_node("Relu", &["sum"], &["relu_b"], &[]);
+        b.named_node("Conv", &["relu_b", "c"], &["conv_c"], &[pads(&[0, 0, 0, 0]), ("strides", Attr::Ints(&[2, 1]))]);
+        ["relu_a", "conv_c"].iter().for_each(|name| b.output(name));
+        b.into_model(17)
+    }
+
+    #[test]
+    fn convolutions_of_lensors_own_give_what_the_runtimes_give() {
+        let model = residual();
+        let engine = engine();
+        let laid_out = engine.lay_out(&Model::from_bytes(model.clone(), None).unwrap()).unwrap();
+        let own = laid_out.model.graph().nodes.iter().filter(|node| node.qualified_op() == surgery::WINOGRAD).count();
+        assert_eq!(own, if winograd::block() < 8 { 0 } else { 2 });
+        let [mut plain, mut utmost] =
+            [Effort::Full, Effort::Utmost].map(|effort| engine.load(&model, &Beside::default(), effort).unwrap());
+        for count in [1, 5] {
+            let x = Value::from(sine((count, 32, 13, 11), [1.0, 0.37, 0.2]));
+            let run = |session: &mut Box<dyn Session>| {
+                session.run(&[("x", &x)], &["relu_a", "conv_c"], &Cancel::new()).unwrap()
+            };
+            for (found, expected) in run(&mut utmost).into_iter().zip(run(&mut plain)) {
+                let [found, expected] = [found, expected].map(|value| value.into_f32().unwrap());
+                assert_eq!(found.shape(), expected.shape());
+                for (found, expected) in found.iter().zip(&expected) {
+                    approx::assert_abs_diff_eq!(*found, *expected, epsilon = 2e-5);
+                }
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod figures;
 mod max_pool_gradient;
 mod maxima;
 mod stem_gradient;
+mod winograd;
 
 /// All of them, for a session.
 pub(super) fn all() -> Result<OperatorDomain, ort::Error> {
@@ -18,5 +19,6 @@ pub(super) fn all() -> Result<OperatorDomain, ort::Error> {
         .add(max_pool_gradient::MaxPoolGradient)?
         .add(stem_gradient::StemGradient)?
         .add(figures::OfMaps)?
-        .add(figures::OfSum)
+        .add(figures::OfSum)?
+        .add(winograd::Winograd)
 }
