@@ -27,6 +27,9 @@ use crate::paint::tile;
 /// xterm draws no more than this many pixels of a sixel picture to a side.
 const SIXEL_LIMIT: u32 = 1000;
 
+/// Rows of pixels that sixels draw at once.
+const BAND: u32 = 6;
+
 /// How pictures are to be encoded for a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Encoding {
@@ -153,7 +156,11 @@ impl Encoding {
     /// The bytes that draw pixels over `size` cells; for kitty a base64 PNG, whose id is chosen when it is shown.
     fn bytes(&self, pixels: &RgbImage, size: Size) -> Result<Vec<u8>, EncodeError> {
         if self.graphics == Graphics::Sixel {
-            return Ok(sixel::encode(pixels, self.registers));
+            // tmux counts whole bands: one that reaches into the cells below would take them, and text there the picture.
+            let rows = if self.tmux { pixels.height() / BAND * BAND } else { pixels.height() };
+            let whole = rows == pixels.height() || rows == 0;
+            let cut = (!whole).then(|| image::imageops::crop_imm(pixels, 0, 0, pixels.width(), rows).to_image());
+            return Ok(sixel::encode(cut.as_ref().unwrap_or(pixels), self.registers));
         }
         let png = png(pixels).map_err(|e| EncodeError { graphics: self.graphics, reason: e.to_string() })?;
         let (length, base64) = (png.len(), BASE64.encode(png));
@@ -209,7 +216,10 @@ impl Encoded {
         let alike = self.size == before.size && new.encoding == old.encoding && !scaled;
         let (width, height) = new.encoding.cell;
         let parts = alike.then(|| changes::between(&old.pixels, &new.pixels, (width.into(), height.into())));
-        parts.flatten()
+        // A part that loses its last rows would leave those of the old picture.
+        let by_bands = new.encoding.tmux && new.encoding.graphics == Graphics::Sixel;
+        let cut = |part: &Rect| by_bands && u32::from(part.height * height) % BAND != 0;
+        parts.flatten().filter(|parts| !parts.iter().any(cut))
     }
 
     /// Appends what draws such a rectangle of the picture at the cursor, under the kitty id `id`.
@@ -235,6 +245,11 @@ impl Encoded {
             Form::Pixels(pixels) if pixels.encoding.graphics == Graphics::Kitty => 64,
             _ => usize::MAX,
         }
+    }
+
+    /// Whether tmux keeps the picture, one of a few.
+    pub fn is_stored(&self) -> bool {
+        matches!(&self.form, Form::Pixels(pixels) if pixels.encoding.tmux && pixels.encoding.graphics == Graphics::Sixel)
     }
 
     /// Whether the terminal keeps the picture under an id and it must be deleted.
@@ -298,6 +313,30 @@ mod tests {
         assert_eq!(decoded, picture);
         assert!(text.contains(&format!("i={second},p=1,q=2,C=1,c=6,r=2")));
         assert!(text.ends_with(&format!("a=d,d=I,i={first},q=2\x1b\\")));
+    }
+
+    #[test]
+    fn behind_tmux_a_sixel_picture_ends_with_a_whole_band() {
+        let picture = RgbImage::from_fn(18, 38, |x, y| image::Rgb([x as u8 * 9, y as u8 * 6, 77]));
+        let rows = |tmux| {
+            let e = Encoding { cell: (9, 19), tmux, ..encoding(Graphics::Sixel) };
+            let mut out = Vec::new();
+            e.encode(&picture, Size::new(2, 2), 0).unwrap().write(&mut out, &mut kitty::ids(0));
+            let raster = String::from_utf8(out).unwrap().split_once("\"1;1;18;").unwrap().1.to_owned();
+            raster.split_once('#').unwrap().0.parse::<u32>().unwrap()
+        };
+        assert_eq!((rows(false), rows(true)), (38, 36));
+        let changed = |tmux, height| {
+            let e = Encoding { cell: (9, height), tmux, ..encoding(Graphics::Sixel) };
+            let size = Size::new(40, 12);
+            let (width, tall) = e.pixels(size);
+            let plain = RgbImage::new(width, tall);
+            let mut other = plain.clone();
+            other.put_pixel(3, 3, image::Rgb([255; 3]));
+            let [old, new] = [plain, other].map(|picture| e.encode(&picture, size, 0).unwrap());
+            new.changed(&old).map(|parts| parts.len())
+        };
+        assert_eq!((changed(false, 19), changed(true, 19), changed(true, 18)), (Some(1), None, Some(1)));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! delaying keys, and pictures of a frame that are not begun when the next one comes. Each frame is a synchronized update
 //! (DEC 2026). Must not know what a frame shows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
@@ -48,6 +48,9 @@ const PIECE: usize = 32 << 10;
 
 /// Pictures are left out for newer frames no longer than this at a stretch.
 const LEAVING_OUT: Duration = Duration::from_secs(1);
+
+/// Pictures and parts that tmux keeps, of all its panes together: one more, and it lets go of the oldest.
+const STORED: usize = 19;
 
 /// Threads whose panic is caught and reported in the program: the screen stays.
 pub const WORKER_THREADS: &str = "lensor-worker";
@@ -200,9 +203,15 @@ pub struct Writer {
     parts: u32,
     /// Since when every frame had pictures left out.
     left_out: Option<Instant>,
+    /// What tmux keeps, the oldest first: the place, and which drawing of the picture there it belongs to.
+    stored: VecDeque<(u32, u32)>,
+    /// Number of the last drawing.
+    drawing: u32,
 }
 
 struct Shown {
+    /// Which drawing it is.
+    drawing: u32,
     area: Rect,
     picture: Arc<Encoded>,
     ids: [u32; 2],
@@ -215,7 +224,15 @@ struct Shown {
 impl Writer {
     /// Nothing is on the screen yet.
     pub fn new(depth: Depth) -> Self {
-        Self { depth, cells: Buffer::default(), shown: HashMap::new(), parts: 0, left_out: None }
+        Self {
+            depth,
+            cells: Buffer::default(),
+            shown: HashMap::new(),
+            parts: 0,
+            left_out: None,
+            stored: VecDeque::new(),
+            drawing: 0,
+        }
     }
 
     fn run(mut self, shared: &Shared) -> io::Result<()> {
@@ -280,8 +297,9 @@ impl Writer {
             shown.damaged |= touched(shown.area);
         }
         CrosstermBackend::new(&mut *out).draw(changes.into_iter())?;
-        let mut left_out = false;
-        for placed in &frame.pictures {
+        let (mut left_out, before) = (false, self.drawing);
+        // Twice: for new ones tmux may have let go of others.
+        for placed in frame.pictures.iter().chain(&frame.pictures) {
             if self.is_shown(placed) {
                 continue;
             }
@@ -292,6 +310,7 @@ impl Writer {
             if !self.amend(placed, out)? {
                 self.write(placed, out)?;
             }
+            self.let_go(before);
         }
         self.left_out = left_out.then(|| self.left_out.unwrap_or_else(Instant::now));
         if let Some(at) = frame.cursor {
@@ -318,10 +337,30 @@ impl Writer {
                 kept.retain(|id| *id != ids[1]);
                 kept.push(ids[0]);
             }
-            let (area, picture) = (*area, picture.clone());
-            self.shown.insert(*place, Shown { area, picture, ids, parts: Vec::new(), damaged: false });
+            self.drawing += 1;
+            let (area, picture, drawing) = (*area, picture.clone(), self.drawing);
+            self.store(*place, drawing, 1);
+            self.shown.insert(*place, Shown { drawing, area, picture, ids, parts: Vec::new(), damaged: false });
         }
         Ok(())
+    }
+
+    /// Notes down what was written, a whole picture or parts.
+    fn store(&mut self, place: u32, drawing: u32, count: usize) {
+        self.stored.extend(std::iter::repeat_n((place, drawing), count));
+    }
+
+    /// What tmux no longer keeps is missing once it draws its panes anew. Where that is in view, all that was drawn up to
+    /// `before` is drawn again, since it would be the next to go.
+    fn let_go(&mut self, before: u32) {
+        let many = self.stored.len().saturating_sub(STORED);
+        let shown = &self.shown;
+        let in_view = |(place, drawing): (u32, u32)| {
+            shown.get(&place).is_some_and(|shown| shown.drawing == drawing && shown.picture.is_stored())
+        };
+        if self.stored.drain(..many).filter(|stored| in_view(*stored)).count() > 0 {
+            self.shown.values_mut().for_each(|shown| shown.damaged |= shown.drawing <= before);
+        }
     }
 
     /// Whether a picture is on the screen, all of it.
@@ -338,6 +377,7 @@ impl Writer {
         let Some(changed) = changed.filter(|parts| shown.parts.len() + parts.len() <= picture.most_parts()) else {
             return Ok(false);
         };
+        let (drawing, count) = (shown.drawing, changed.len());
         for part in changed {
             let id = kitty::part(self.parts);
             self.parts += 1;
@@ -349,6 +389,7 @@ impl Writer {
             }
         }
         shown.picture = picture.clone();
+        self.store(*place, drawing, count);
         Ok(true)
     }
 

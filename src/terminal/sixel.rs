@@ -16,10 +16,30 @@ struct Indexed {
     pixels: Vec<u8>,
 }
 
+impl Indexed {
+    /// Makes the first register the commonest colour of the last row: tmux fills with it what a picture lacks of its cells.
+    fn begin_with_bottom(&mut self, width: usize) {
+        let mut counts = vec![0u32; self.palette.len()];
+        self.pixels.iter().rev().take(width).for_each(|pixel| counts[usize::from(*pixel)] += 1);
+        let common = (0..counts.len()).rev().max_by_key(|index| counts[*index]).unwrap_or(0);
+        if common > 0 {
+            self.palette.swap(0, common);
+            for pixel in &mut self.pixels {
+                *pixel = match usize::from(*pixel) {
+                    0 => common as u8,
+                    at if at == common => 0,
+                    _ => *pixel,
+                };
+            }
+        }
+    }
+}
+
 /// Encodes a picture with at most `registers` colours (2 to 256), without moving or clearing anything else.
 pub fn encode(picture: &RgbImage, registers: usize) -> Vec<u8> {
     let registers = registers.clamp(2, 256);
-    let indexed = exact(picture, registers).unwrap_or_else(|| median_cut(picture, registers));
+    let mut indexed = exact(picture, registers).unwrap_or_else(|| median_cut(picture, registers));
+    indexed.begin_with_bottom(picture.width() as usize);
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let mut out = Vec::with_capacity(width * height / 2 + 4096);
     // P2 = 1 leaves unset pixels alone; the raster attributes say square pixels and the size.
@@ -221,6 +241,14 @@ mod tests {
         let (_, mean) = difference(&picture, 256);
         assert!(mean < 14.0, "mean difference {mean}");
         assert!(difference(&picture, 16).1 < 50.0);
+    }
+
+    #[test]
+    fn the_first_register_is_the_colour_below() {
+        let picture = RgbImage::from_fn(30, 12, |x, y| image::Rgb([if y < 11 { x as u8 * 8 } else { 200 }, 51, 102]));
+        let text = String::from_utf8(encode(&picture, 256)).unwrap();
+        assert!(text.contains("#0;2;78;20;40#"), "{text}");
+        assert!(difference(&picture, 256).0 <= 2);
     }
 
     #[test]

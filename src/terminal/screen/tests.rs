@@ -78,9 +78,11 @@ fn a_resize_starts_from_a_clear_screen() {
 
 /// Dots of 256 colours; one of 4 × 2 cells lies over them at a cell.
 fn mosaic(graphics: Graphics, tmux: bool, dark: (u32, u32)) -> (RgbImage, Arc<Encoded>) {
-    let encoding = Encoding { graphics, cell: (10, 20), registers: 256, tmux };
-    let inside = |x: u32, y: u32| (dark.0..dark.0 + 4).contains(&(x / 10)) && (dark.1..dark.1 + 2).contains(&(y / 20));
-    let pixels = RgbImage::from_fn(140, 100, |x, y| match inside(x, y) {
+    let tall = if tmux { 18 } else { 20 };
+    let encoding = Encoding { graphics, cell: (10, tall as u16), registers: 256, tmux };
+    let inside =
+        |x: u32, y: u32| (dark.0..dark.0 + 4).contains(&(x / 10)) && (dark.1..dark.1 + 2).contains(&(y / tall));
+    let pixels = RgbImage::from_fn(140, 5 * tall, |x, y| match inside(x, y) {
         true => image::Rgb([0; 3]),
         false => image::Rgb([(x / 10 * 18) as u8, (y / 10 * 25) as u8, 99]),
     });
@@ -152,6 +154,35 @@ fn behind_tmux_a_picture_is_soon_drawn_whole_again() {
     let whole = show((0, 0));
     let sizes: Vec<usize> = (1..12).map(|step| show((step % 2, 0))).collect();
     assert!(sizes[..4].iter().all(|size| size * 2 < whole) && sizes[4] * 2 > whole, "{whole} {sizes:?}");
+}
+
+/// tmux keeps 20 pictures less one of all that were written, whether or not they can be seen.
+#[test]
+fn what_tmux_lets_go_of_is_drawn_again() {
+    let mut writer = Writer::new(Depth::True);
+    let areas: Vec<Rect> = (0..6).map(|at| Rect::new(at * 20, 0, 14, 5)).collect();
+    let [still, one, two] = [(0, 0), (1, 0), (5, 3)].map(|dark| mosaic(Graphics::Sixel, true, dark).1);
+    let mut written: Vec<(u32, usize)> = Vec::new();
+    for step in 0..60 {
+        let moving = if step % 2 == 0 { &one } else { &two };
+        let mut shown = frame("x", vec![]);
+        shown.cells.resize(Rect::new(0, 0, 120, 6));
+        for (place, area) in areas.iter().enumerate() {
+            let picture = if place == 0 { moving } else { &still }.clone();
+            shown.pictures.push(Placed { place: place as u32, area: *area, picture });
+        }
+        let out = drawn(&mut writer, shown);
+        for (at, _) in out.match_indices("\x1bP") {
+            let place = out[..at].rsplit_once("\x1b[").unwrap().1.trim_end_matches('H');
+            let column: u32 = place.split_once(';').unwrap().1.parse().unwrap();
+            written.push((column / 20, step));
+        }
+        let kept = &written[written.len().saturating_sub(19)..];
+        for place in 0..6 {
+            assert!(kept.iter().any(|(other, _)| *other == place), "{place} at {step}: {kept:?}");
+        }
+    }
+    assert!(written.len() < 60 * 4, "{} pictures", written.len());
 }
 
 #[test]
