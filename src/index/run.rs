@@ -200,8 +200,9 @@ pub fn run(
     summary.cancelled = cancel.is_cancelled();
     let whole = !summary.cancelled && !stop.is_cancelled();
     let mut last = ledger.addition();
-    summary.unread = ledger.into_unread();
-    last.finished = whole && summary.unread.is_empty();
+    let (unread, unfinished) = ledger.into_unread();
+    summary.unread = unread;
+    last.finished = whole && !unfinished;
     store.write(&last)?;
     summary.progress = Progress { writes: summary.progress.writes + 1, left: None, ..summary.progress };
     tell(&summary.progress);

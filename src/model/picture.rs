@@ -3,14 +3,15 @@
 //!
 //! Owns decoding and its limits. Must not know what a network does with pixels.
 
-use std::io::BufRead;
+use std::io::{BufRead, Cursor, Seek};
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, Rgb, RgbImage, RgbaImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage, RgbaImage};
 use ndarray::Array3;
 
 mod array;
+mod cut;
 mod reduced;
 
 pub use reduced::Reduced;
@@ -105,8 +106,7 @@ impl Picture {
         if file.fill_buf().map_err(failed)?.starts_with(array::MAGIC) {
             return array::read(path, name, file);
         }
-        let reader = ImageReader::new(file).with_guessed_format().map_err(failed)?;
-        decode(reader).map(|image| Self::from_image(name, image)).map_err(|error| named(error, path))
+        decode(file, path).map(|image| Self::from_image(name, image))
     }
 
     /// As [`Picture::open`], for a file that has been read already.
@@ -115,9 +115,7 @@ impl Picture {
         if content.starts_with(array::MAGIC) {
             return array::read(path, name, content);
         }
-        let failed = |source| PictureError::Read { path: path.to_owned(), source };
-        let reader = ImageReader::new(std::io::Cursor::new(content)).with_guessed_format().map_err(failed)?;
-        decode(reader).map(|image| Self::from_image(name, image)).map_err(|error| named(error, path))
+        decode(Cursor::new(content), path).map(|image| Self::from_image(name, image))
     }
 
     /// An opaque picture.
@@ -137,10 +135,7 @@ impl Picture {
 
     /// Decodes a picture held in memory; `name` is what errors call it.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, PictureError> {
-        let reader = ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format();
-        let reader = reader.map_err(|source| PictureError::Read { path: name.into(), source })?;
-        let image = decode(reader).map_err(|error| named(error, Path::new(name)))?;
-        Ok(Self::from_image(name.to_owned(), image))
+        decode(Cursor::new(bytes), Path::new(name)).map(|image| Self::from_image(name.to_owned(), image))
     }
 
     /// Whether a file name ends like a picture's: what a folder is searched for.
@@ -155,7 +150,29 @@ impl Picture {
     }
 }
 
-fn decode<R: BufRead + std::io::Seek>(mut reader: ImageReader<R>) -> Result<DynamicImage, ImageError> {
+fn decode<R: BufRead + Seek>(file: R, path: &Path) -> Result<DynamicImage, PictureError> {
+    let failed = |source| PictureError::Read { path: path.to_owned(), source };
+    let reader = ImageReader::new(file).with_guessed_format().map_err(failed)?;
+    if reader.format() != Some(ImageFormat::Jpeg) {
+        let (mut image, orientation) = decode_known(reader).map_err(|error| named(error, path))?;
+        image.apply_orientation(orientation);
+        return Ok(image);
+    }
+    let mut content = Vec::new();
+    reader.into_inner().read_to_end(&mut content).map_err(failed)?;
+    let endless = cut::has_no_end(&content);
+    let reader = ImageReader::with_format(Cursor::new(content), ImageFormat::Jpeg);
+    let (mut image, orientation) = decode_known(reader).map_err(|error| named(error, path))?;
+    if endless && cut::flat_below(&image) {
+        let reason = "it is cut off: the file ends before the picture does".to_owned();
+        return Err(PictureError::Decode { path: path.to_owned(), reason });
+    }
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// The pixels as they lie in the file, and how they are to be turned.
+fn decode_known<R: BufRead + Seek>(mut reader: ImageReader<R>) -> Result<(DynamicImage, Orientation), ImageError> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_ALLOCATION);
     limits.max_image_width = Some(MAX_SIDE);
@@ -164,9 +181,7 @@ fn decode<R: BufRead + std::io::Seek>(mut reader: ImageReader<R>) -> Result<Dyna
     let mut decoder = reader.into_decoder()?;
     limits.reserve(decoder.total_bytes())?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok(image)
+    Ok((DynamicImage::from_decoder(decoder)?, orientation))
 }
 
 /// 8-bit RGB; transparency is blended with white, as a page or a browser would show it.
@@ -277,6 +292,14 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 30]).unwrap();
         let error = Picture::open(&path).unwrap_err();
         assert!(matches!(error, PictureError::Decode { .. }), "{error}");
+        let (mut whole, pixels) = (Vec::new(), (0..64 * 64 * 3u32).map(|at| (at * at / 97) as u8).collect::<Vec<_>>());
+        JpegEncoder::new(&mut whole).write_image(&pixels, 64, 64, ExtendedColorType::Rgb8).unwrap();
+        let said = |length| match Picture::from_bytes("a.jpg", &whole[..length]) {
+            Ok(picture) => picture.rgb.dimensions() == (64, 64),
+            Err(error) => !error.to_string().contains("it is cut off"),
+        };
+        assert!(said(whole.len()) && said(whole.len() - 2), "some cameras leave out the mark of the end");
+        assert!(!said(whole.len() / 2));
     }
 
     #[test]

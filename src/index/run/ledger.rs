@@ -34,6 +34,8 @@ struct Notes {
     runner: String,
     progress: Progress,
     unread: Vec<(PathBuf, String)>,
+    /// Whether one of those may be read another time.
+    unfinished: bool,
 }
 
 impl Ledger {
@@ -47,6 +49,7 @@ impl Ledger {
             runner,
             progress: Progress::default(),
             unread: Vec::new(),
+            unfinished: false,
         };
         Self { tally: Mutex::new(tally), notes: Mutex::new(notes) }
     }
@@ -89,10 +92,11 @@ impl Ledger {
         lock(&self.notes).refuse(file);
     }
 
-    /// Notes down a file that could not be read just now, and why.
-    pub(super) fn unread(&self, path: PathBuf, reason: String) {
+    /// Notes down a file that could not be read just now, why, and whether it may be another time.
+    pub(super) fn unread(&self, path: PathBuf, reason: String, again: bool) {
         let mut notes = lock(&self.notes);
         notes.progress.broken += 1;
+        notes.unfinished |= again;
         notes.unread.push((path, reason));
     }
 
@@ -159,9 +163,10 @@ impl Ledger {
         addition
     }
 
-    /// The files that could not be read.
-    pub(super) fn into_unread(self) -> Vec<(PathBuf, String)> {
-        self.notes.into_inner().unwrap_or_else(PoisonError::into_inner).unread
+    /// The files that could not be read, and whether one of them may be another time.
+    pub(super) fn into_unread(self) -> (Vec<(PathBuf, String)>, bool) {
+        let notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (notes.unread, notes.unfinished)
     }
 }
 

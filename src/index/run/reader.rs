@@ -1,7 +1,7 @@
 //! Finding, reading and preparing pictures.
 
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
@@ -47,7 +47,11 @@ impl<W: Iterator<Item = Result<PathBuf, walkdir::Error>>> Reader<'_, W> {
                 None => return,
                 Some(Err(error)) => {
                     let path = error.path().unwrap_or(Path::new("?")).to_owned();
-                    self.ledger.unread(path, error.to_string());
+                    match error.io_error() {
+                        Some(error) => self.unread(path, error),
+                        // A folder that a link leads back to has been looked through.
+                        None => self.ledger.unread(path, error.to_string(), false),
+                    }
                 }
                 Some(Ok(path)) => match self.one(&path) {
                     Ok(None) => {}
@@ -56,14 +60,24 @@ impl<W: Iterator<Item = Result<PathBuf, walkdir::Error>>> Reader<'_, W> {
                             return;
                         }
                     }
-                    Err(error) => self.ledger.unread(path, error.to_string()),
+                    Err(error) => self.unread(path, &error),
                 },
             }
         }
     }
 
+    /// Notes down a file that the system does not give. One that is gone, or a link that leads nowhere, is waited for no more.
+    fn unread(&self, path: PathBuf, error: &io::Error) {
+        match error.kind() {
+            io::ErrorKind::NotFound if path.is_symlink() => {
+                self.ledger.unread(path, "this link leads nowhere".to_owned(), false);
+            }
+            kind => self.ledger.unread(path, error.to_string(), kind != io::ErrorKind::NotFound),
+        }
+    }
+
     /// A file's picture, unless nothing is to be done. The error is one of the system, which may be gone next time.
-    fn one(&self, path: &Path) -> std::io::Result<Option<Ready>> {
+    fn one(&self, path: &Path) -> io::Result<Option<Ready>> {
         let metadata = fs::metadata(path)?;
         let (bytes, modified) = (metadata.len(), modified(&metadata));
         let known = self.ledger.knows(path, bytes, modified);

@@ -143,6 +143,20 @@ fn broken_pictures_are_listed_and_passed_over() {
     assert!(store.extent().unwrap().finished);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_or_back_are_not_waited_for() {
+    use std::os::unix::fs::symlink;
+    let (pictures, files) = (folder(2..4), tempfile::tempdir().unwrap());
+    symlink("nowhere", pictures.path().join("gone.png")).unwrap();
+    symlink(pictures.path(), pictures.path().join("deeper/back")).unwrap();
+    let file = files.path().join("i.sqlite");
+    let (store, summary) = indexed(pictures.path(), &file, Shard::default(), 1, &Cancel::new());
+    assert!(summary.progress.done == 2 && store.extent().unwrap().finished);
+    let (path, reason) = summary.unread.iter().find(|(path, _)| path.ends_with("gone.png")).unwrap();
+    assert_eq!(reason, "this link leads nowhere", "{path:?}");
+}
+
 /// Against the feature maps themselves: every ranking, every position, every count.
 #[test]
 fn rankings_are_those_of_the_feature_maps() {
