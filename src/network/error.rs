@@ -68,11 +68,17 @@ pub enum NetworkError {
     /// No layer has that name.
     #[error(transparent)]
     UnknownLayer(#[from] UnknownLayer),
-    /// A loop that does not seem to end.
-    #[error("one run of the network has not ended after {seconds:.0} s: does one of its loops end at all?")]
+    /// A run that does not seem to end.
+    #[error(
+        "one run of the network has not ended after {seconds:.0} s: {}",
+        if *loops { "does one of its loops end at all?" } else { "it is far larger than its weights and pictures. \
+         A smaller --size may do, where it takes any" }
+    )]
     Endless {
         /// How long it was given.
         seconds: f64,
+        /// Whether there are loops in it.
+        loops: bool,
     },
     /// A run that takes more memory than any network of its size.
     #[error(

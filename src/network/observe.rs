@@ -13,6 +13,7 @@ use crate::onnx::{DataType, Graph, Model, Node, tap};
 
 mod infer;
 
+pub(super) use infer::LOOPS;
 pub use infer::infer;
 
 /// Runs the model on zeros, once with a batch of `shape` and, where it takes that, once with one picture more: the axis

@@ -169,8 +169,18 @@ const MOST_INTEGERS: usize = 512 << 20;
 /// Deepest nesting of messages that is looked into; more is not ONNX.
 const DEEPEST: usize = 60;
 
-/// Refuses a model that would take far more memory than its size suggests.
+/// What begins a file that is often found in a model's place, and what that is.
+const MISTAKEN: [(&[u8], &str); 3] = [
+    (b"version https://git-lfs", "it is a pointer of Git LFS, and `git lfs pull` fetches what it points to"),
+    (b"<!", "it is a web page"),
+    (b"<html", "it is a web page"),
+];
+
+/// Refuses what is no model at all, and a model that would take far more memory than its size suggests.
 pub(super) fn check_size(model: &[u8]) -> Result<(), OnnxError> {
+    if let Some((_, what)) = MISTAKEN.iter().find(|(begin, _)| model.starts_with(begin)) {
+        return Err(OnnxError::NotOnnx { reason: (*what).to_owned() });
+    }
     Census::default().count(model, Kind::Model, 0)
 }
 

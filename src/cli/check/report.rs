@@ -155,7 +155,8 @@ impl Report {
         text.line("parameters", grouped(self.summary.parameters));
         text.line("multiply-adds", grouped(self.summary.multiply_adds));
         text.line("operators", operators(&self.summary.operators));
-        text.line("written by", format!("{}, opset {}", self.producer, self.opset));
+        let producer = if self.producer.is_empty() { "a program that does not say" } else { &self.producer };
+        text.line("written by", format!("{producer}, opset {}", self.opset));
         text.line("runs on", format!("{}, ONNX Runtime {}", self.device, self.onnxruntime));
         let Target { index, label, logit } = &self.target;
         text.line("checked with", format!("{}: class {index}, {label}, logit {logit:.3}", self.picture));

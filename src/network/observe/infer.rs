@@ -17,7 +17,7 @@ use crate::onnx::build::GraphBuilder;
 use crate::onnx::{Dim, Graph, Model, Node, OnnxError, surgery};
 
 /// Operators of which only a run shows how long they take.
-const LOOPS: [&str; 3] = ["If", "Loop", "Scan"];
+pub(in crate::network) const LOOPS: [&str; 3] = ["If", "Loop", "Scan"];
 
 /// Most times that the runtime is asked to go on: MaxViT computes shapes of shapes dozens of times. Each takes some
 /// milliseconds.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::NetworkError;
 use crate::engine::{self, Bound, Cancel, EngineError};
+use crate::network::observe::LOOPS;
 use crate::onnx::Model;
 
 /// How long a first run may take: the shortest, and one more second for so many bytes of weights and numbers in its
@@ -40,6 +41,8 @@ pub(super) struct Patience {
     longest: Duration,
     /// Bytes that it may take.
     most: u64,
+    /// Whether what is run has loops.
+    loops: bool,
     /// Dropped with this, which ends the thread that watches.
     _done: mpsc::Sender<()>,
 }
@@ -55,7 +58,9 @@ impl Patience {
         let most = MOST
             .saturating_add(bytes.saturating_mul(TIMES_WEIGHTS))
             .saturating_add(pictures.saturating_mul(TIMES_PICTURES));
-        Self::within(SHORTEST + Duration::from_secs_f64(more), most)
+        // What is inside an If is not looked into.
+        let loops = model.graph().nodes.iter().any(|node| LOOPS.contains(&node.op_type.as_str()));
+        Self { loops, ..Self::within(SHORTEST + Duration::from_secs_f64(more), most) }
     }
 
     /// A watch for so long, over so many more bytes.
@@ -78,7 +83,7 @@ impl Patience {
                 left = left.saturating_sub(PAUSE);
             }
         });
-        Self { cancel, taken, longest, most, _done: done }
+        Self { cancel, taken, longest, most, loops: false, _done: done }
     }
 
     /// Bounds the memory of what is run from here on, so that no single node takes more than the whole may.
@@ -89,7 +94,9 @@ impl Patience {
     /// Why it was given up, if it was.
     pub fn reason(&self, error: EngineError) -> NetworkError {
         match (error, self.taken.load(Ordering::Relaxed)) {
-            (EngineError::Cancelled, 0) => NetworkError::Endless { seconds: self.longest.as_secs_f64() },
+            (EngineError::Cancelled, 0) => {
+                NetworkError::Endless { seconds: self.longest.as_secs_f64(), loops: self.loops }
+            }
             (EngineError::Cancelled, bytes) => NetworkError::TooMuchMemory { mib: bytes >> 20 },
             (error, _) => error.into(),
         }
@@ -126,6 +133,8 @@ mod tests {
         while !patience.cancel.is_cancelled() {
             thread::yield_now();
         }
-        assert!(matches!(patience.reason(EngineError::Cancelled), NetworkError::Endless { .. }));
+        let error = patience.reason(EngineError::Cancelled);
+        assert!(matches!(error, NetworkError::Endless { loops: false, .. }), "{error}");
+        assert!(error.to_string().contains("--size") && !error.to_string().contains("loop"), "{error}");
     }
 }

@@ -82,6 +82,8 @@ fn impossible_graphs_are_refused() {
     assert!(refusal(with_nodes(&[(&["x"], &["y"]), (&["x"], &["y"])])).contains("exists already"));
     assert!(refusal(with_nodes(&[(&["x"], &["a"])])).contains("output `y`"));
     assert!(refusal(b"\x89PNG\r\n\x1a\n".to_vec()).contains("not an ONNX model"));
+    assert!(refusal(b"version https://git-lfs.github.com/spec/v1\n".to_vec()).contains("git lfs pull"));
+    assert!(refusal(b"<!DOCTYPE html><html>404".to_vec()).contains("web page"));
     assert!(refusal(Vec::new()).contains("opset"));
     let mut bad_text = Vec::new();
     wire::push(&mut bad_text, 2, &[0xff, 0xfe]);
