@@ -249,8 +249,8 @@ pub struct State {
     pub toast: Option<Toast>,
     /// Keys of a sequence that is not complete.
     pub pressed: Vec<Press>,
-    /// The last job and how long it took, seconds.
-    pub last: Option<(&'static str, f64)>,
+    /// How long the answers that are kept took, seconds.
+    pub times: Vec<(Key, f64)>,
 }
 
 /// What a state begins with.
@@ -320,7 +320,7 @@ impl State {
             popup: None,
             toast: None,
             pressed: Vec::new(),
-            last: None,
+            times: Vec::new(),
         };
         (state, errors.iter().map(ToString::to_string).collect())
     }

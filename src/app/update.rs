@@ -182,15 +182,17 @@ fn job(state: &mut State, event: Event) {
             state.running = Some(running);
         }
         Event::Done { outcome, seconds, .. } => {
-            let aside = |key: &Key| match key {
+            let aside = match running.key {
                 Key::Layers { .. } | Key::Census { .. } | Key::Open | Key::Glimpse { .. } | Key::Deaths { .. } => true,
                 Key::Icons { make, .. } => !make,
                 _ => false,
             };
-            if !aside(&running.key) {
-                state.last = Some((running.key.title(), seconds));
-            }
+            let key = running.key.clone();
             answered(state, running.key, outcome);
+            state.times.retain(|(other, _)| *other != key && state.cache.holds(other));
+            if !aside {
+                state.times.push((key, seconds));
+            }
         }
         Event::Cancelled { kept, .. } => {
             let what = running.key.title();

@@ -80,7 +80,7 @@ impl Inks {
                 contribution = maps.index_axis(Axis(0), edge.neighbour).iter().fold(contribution, largest);
             }
         }
-        let around = |bound: f32| Ends { low: -bound, high: bound };
+        let around = Ends::about_zero;
         Self { kernel: around(kernel), contribution: around(contribution) }
     }
 }

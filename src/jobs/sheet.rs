@@ -151,7 +151,7 @@ impl Sheet {
         match self {
             Self::Filters(filters, input) => {
                 let weights = filters.weights.slice(s![channels.clone(), .., .., ..]);
-                let bound = |ends: Ends| Ends { low: -ends.high, high: ends.high };
+                let bound = |ends: Ends| Ends::about_zero(ends.high);
                 bound(match input {
                     _ if self.colours().is_some() => Ends::of(weights),
                     Some(input) => Ends::of(weights.index_axis(Axis(1), (*input).min(filters.inputs() - 1))),
@@ -160,10 +160,12 @@ impl Sheet {
             }
             Self::Maps(maps) => {
                 let figures = maps.figures.get(channels).unwrap_or_default();
-                Ends::of(figures.iter().flat_map(|figures| [&figures.min, &figures.max]))
+                let ends = Ends::of(figures.iter().flat_map(|figures| [&figures.min, &figures.max]));
+                // The same colours mean the same in all tiles.
+                if maps.range().0 < 0.0 { Ends::about_zero(ends.high) } else { ends }
             }
             Self::Examples(..) => Ends::of([]),
-            Self::Icons(_) => Ends { low: 0.0, high: 1.0 },
+            Self::Icons(_) => Ends::around(0.0, 1.0),
         }
     }
 
@@ -217,6 +219,11 @@ mod tests {
         };
         assert_eq!(last(Contrast::Each), [255, 255, 0]);
         assert_eq!(last(Contrast::Shared), [64, 255, 0]);
+        let signed = Sheet::Maps(Arc::new(FeatureMaps::new(array![[[0.0, 1.0]], [[-2.0, 4.0]], [[0.0, 0.0]]])));
+        let tiles = signed.tiles(&[0, 1, 2], inks(Contrast::Each), [0; 3]);
+        let zeros = [tiles[0].get_pixel(0, 0).0, tiles[2].get_pixel(0, 0).0, tiles[2].get_pixel(1, 0).0];
+        assert_eq!(zeros, [zeros[0]; 3], "zero has one colour, beside values below it too");
+        assert_eq!(tiles[0].get_pixel(1, 0).0, tiles[1].get_pixel(1, 0).0, "and so has the highest");
         assert_eq!(sheet.tiles(&[9], inks(Contrast::Each), [0; 3])[0].dimensions(), (1, 1));
         let page = Page::whole(sheet, vec![0, 1], inks(Contrast::Each));
         assert_eq!((page.size, page.paint(page.size).dimensions()), ((48 + 3 + 48, 24), (48 + 3 + 48, 24)));

@@ -18,37 +18,40 @@ pub struct Ends {
     pub low: f32,
     /// Highest.
     pub high: f32,
+    /// Whether zero is in the middle.
+    pub signed: bool,
 }
 
 impl Ends {
     /// The ends for values that lie between two: from zero up where none is negative, else as far below zero as above.
     pub fn around(low: f32, high: f32) -> Self {
         let bound = low.abs().max(high.abs());
-        Self { low: if low < 0.0 { -bound } else { 0.0 }, high: bound }
+        if low < 0.0 { Self::about_zero(bound) } else { Self { low: 0.0, high: bound, signed: false } }
+    }
+
+    /// The ends for values that have a sign, even where all of them are zero.
+    pub fn about_zero(bound: f32) -> Self {
+        Self { low: -bound, high: bound, signed: true }
     }
 
     /// The ends for all values of a tile; NaN does not count.
     pub fn of<'a>(values: impl IntoIterator<Item = &'a f32>) -> Self {
         let fold = |(low, high): (f32, f32), value: &f32| (low.min(*value), high.max(*value));
         let (low, high) = values.into_iter().fold((f32::INFINITY, f32::NEG_INFINITY), fold);
-        if low <= high { Self::around(low, high) } else { Self { low: 0.0, high: 0.0 } }
-    }
-
-    /// Whether zero is in the middle.
-    pub fn signed(&self) -> bool {
-        self.low < 0.0
+        if low <= high { Self::around(low, high) } else { Self::around(0.0, 0.0) }
     }
 
     /// Where a value lies, 0 to 1; without contrast at the low end, or in the middle where that is zero.
     fn position(&self, value: f32) -> f32 {
         let width = self.high - self.low;
-        if width > 0.0 { ((value - self.low) / width).clamp(0.0, 1.0) } else { value * 0.0 }
+        let none = if self.signed { 0.5 } else { 0.0 };
+        if width > 0.0 { ((value - self.low) / width).clamp(0.0, 1.0) } else { none + value * 0.0 }
     }
 }
 
 /// Paints `[height, width]`, a pixel a value; a diverging colormap where the ends are signed. NaN is black.
 pub fn values(values: ArrayView2<'_, f32>, ends: Ends, colormap: Colormap) -> RgbImage {
-    let lut = colormap::lut(colormap.for_map(ends.signed()));
+    let lut = colormap::lut(colormap.for_map(ends.signed));
     let (height, width) = values.dim();
     let mut pixels = values.iter().map(|value| colormap::colour(lut, ends.position(*value)).unwrap_or_default());
     let mut tile = RgbImage::new(width as u32, height as u32);
@@ -59,7 +62,7 @@ pub fn values(values: ArrayView2<'_, f32>, ends: Ends, colormap: Colormap) -> Rg
 /// Paints three of `[channels, height, width]` as red, green and blue with zero as middle grey and `bound` as full.
 pub fn colours(values: ArrayView3<'_, f32>, rgb: [usize; 3], bound: f32) -> RgbImage {
     let (_, height, width) = values.dim();
-    let ends = Ends { low: -bound, high: bound };
+    let ends = Ends::about_zero(bound);
     RgbImage::from_fn(width as u32, height as u32, |x, y| {
         Rgb(rgb.map(|channel| match values.get([channel, y as usize, x as usize]) {
             Some(value) if bound > 0.0 => (ends.position(*value) * 255.0).round() as u8,
@@ -169,18 +172,20 @@ mod tests {
 
     #[test]
     fn ends_begin_at_zero_or_have_it_in_the_middle() {
-        assert_eq!(Ends::of(&[0.5, 2.0]), Ends { low: 0.0, high: 2.0 });
-        assert_eq!(Ends::of(&[-3.0, 2.0, f32::NAN]), Ends { low: -3.0, high: 3.0 });
-        assert_eq!(Ends::of(&[f32::NAN]), Ends { low: 0.0, high: 0.0 });
+        assert_eq!(Ends::of(&[0.5, 2.0]), Ends { low: 0.0, high: 2.0, signed: false });
+        assert_eq!(Ends::of(&[-3.0, 2.0, f32::NAN]), Ends::about_zero(3.0));
+        assert_eq!(Ends::of(&[f32::NAN]), Ends { low: 0.0, high: 0.0, signed: false });
     }
 
     #[test]
     fn values_get_the_colours_of_their_place() {
-        let tile = values(arr2(&[[0.0, 1.0, 2.0, f32::NAN]]).view(), Ends { low: 0.0, high: 2.0 }, Colormap::Grey);
+        let tile = values(arr2(&[[0.0, 1.0, 2.0, f32::NAN]]).view(), Ends::around(0.0, 2.0), Colormap::Grey);
         assert_eq!(tile.pixels().map(|pixel| pixel.0[0]).collect::<Vec<_>>(), [0, 128, 255, 0]);
-        let signed = values(arr2(&[[-1.0, 1.0]]).view(), Ends { low: -1.0, high: 1.0 }, Colormap::Viridis);
-        let [low, high] = [0, 1].map(|x| signed.get_pixel(x, 0).0);
+        let signed = values(arr2(&[[-1.0, 1.0, 0.0]]).view(), Ends::about_zero(1.0), Colormap::Viridis);
+        let [low, high, zero] = [0, 1, 2].map(|x| signed.get_pixel(x, 0).0);
         assert!(low[2] > low[0] && high[0] > high[2], "blue below zero, red above");
+        let nothing = values(arr2(&[[0.0]]).view(), Ends::about_zero(0.0), Colormap::Viridis);
+        assert_eq!(nothing.get_pixel(0, 0).0, zero, "zero among signed values is zero");
     }
 
     #[test]

@@ -24,8 +24,7 @@ pub fn curves(climb: &Climb, column: &mut Column<'_>) {
     for ((name, style, way), area) in styles.into_iter().zip(rows.iter()) {
         let values = &climb.ways[way].values;
         let finite = values.iter().copied().filter(|value| value.is_finite());
-        let (low, high) =
-            finite.fold((0.0f32, f32::MIN_POSITIVE), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = finite.fold((0.0f32, 0.0f32), |(low, high), value| (low.min(value), high.max(value)));
         let head = ratatui::layout::Rect { height: 1, ..*area };
         text::left(column.buffer, head, name, column.theme.quiet);
         text::right(column.buffer, head, &format!("up to {}", numbers::number(high)), style);
@@ -34,7 +33,7 @@ pub fn curves(climb: &Climb, column: &mut Column<'_>) {
         let canvas = Canvas::default()
             .marker(Marker::Braille)
             .x_bounds([0.0, climb.total.max(1) as f64])
-            .y_bounds([f64::from(low), f64::from(high)])
+            .y_bounds([f64::from(low), f64::from(high.max(f32::MIN_POSITIVE))])
             .paint(|context| {
                 for (at, pair) in values.windows(2).enumerate() {
                     let [from, to] = [pair[0], pair[1]].map(f64::from);

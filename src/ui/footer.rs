@@ -70,7 +70,7 @@ fn together(keys: &[String]) -> String {
     rest.join(" ")
 }
 
-/// Draws device, runtime, protocol and the last job on the left; what runs on the right.
+/// Draws device, runtime, protocol and how long the answer took on the left; what runs on the right.
 pub fn status(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = &state.theme;
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
@@ -85,7 +85,7 @@ pub fn status(state: &State, area: Rect, buffer: &mut Buffer) {
         parts.push(format!("ONNX Runtime {}", facts.runtime));
     }
     parts.push(state.encoding.graphics.to_string());
-    if let Some((what, seconds)) = state.last {
+    if let Some((what, seconds)) = state.took() {
         parts.push(format!("{what} {}", numbers::duration(seconds)));
     }
     let left = Rect { width: area.width.saturating_sub(used + 2), ..area };

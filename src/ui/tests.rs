@@ -217,6 +217,29 @@ fn a_prefix_shows_what_may_follow() {
 }
 
 #[test]
+fn the_status_line_says_how_long_what_is_shown_took() {
+    let status = |keys| dump(&shown("dark", (120, 40), keys)).lines().nth(39).unwrap().to_owned();
+    for (keys, what) in [
+        ("", "Grad-CAM 41 ms"),
+        ("1", "prediction 41 ms"),
+        ("1 7", "Grad-CAM 41 ms"),
+        ("3", "feature maps 41 ms"),
+        ("3 7", "Grad-CAM 41 ms"),
+        ("8 7", "Grad-CAM 41 ms"),
+    ] {
+        assert!(status(keys).contains(what), "{keys}: {}", status(keys));
+    }
+}
+
+#[test]
+fn what_is_climbed_heads_the_panel() {
+    let text = |keys| dump(&shown("dark", (120, 40), keys));
+    assert!(text("5 ] f f").contains("class       0 of 6") && !text("5 ] f f").contains("layer1.0.conv1:0"));
+    assert!(text("5 ] f f f").contains("Maximise ▸ layer1.0.conv1") && !text("5 ] f f f").contains("layer1.0.conv1:0"));
+    assert!(text("5 ]").contains("layer1.0.conv1:0"));
+}
+
+#[test]
 fn nothing_jumps_when_a_number_changes() {
     let column = |state: &State, what: &str| {
         dump(state)

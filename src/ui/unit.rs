@@ -11,6 +11,7 @@ use crate::app::state::State;
 use crate::jobs::subject::{Subject, Values};
 use crate::jobs::{Facts, Outcome};
 use crate::look::{Look, View};
+use crate::model::layers::Layer;
 
 /// Columns and rows of an icon in the corner of a panel: a wide one, and any other.
 const CORNERS: [Size; 2] = [Size::new(10, 5), Size::new(8, 4)];
@@ -58,12 +59,21 @@ pub fn heading(state: &State, facts: &Facts, column: &mut Column<'_>) {
         let row = column.row();
         let used = if dead { text::right(column.buffer, row, "dead so far", theme.warn) + 1 } else { 0 };
         text::left(column.buffer, Rect { width: row.width.saturating_sub(used), ..row }, &address, theme.strong);
-        let layer = &facts.layers[unit.layer];
-        column.pair("layer", &layer.op, theme.text);
-        column.pair("maps", &format!("{} × {} × {}", layer.channels, layer.height, layer.width), theme.text);
+        of_layer(&facts.layers[unit.layer], column);
     }
+    refusal(state, column);
+}
+
+/// Operator and size of a layer.
+pub fn of_layer(layer: &Layer, column: &mut Column<'_>) {
+    column.pair("layer", &layer.op, column.theme.text);
+    column.pair("maps", &format!("{} × {} × {}", layer.channels, layer.height, layer.width), column.theme.text);
+}
+
+/// Why there is no answer.
+pub fn refusal(state: &State, column: &mut Column<'_>) {
     if let Some(why) = state.refusal() {
-        column.say(why, theme.warn);
+        column.say(why, column.theme.warn);
     }
 }
 

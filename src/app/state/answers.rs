@@ -58,6 +58,16 @@ impl State {
         self.explained()?.attribution.path.clone()
     }
 
+    /// What the view shows that was computed last, and how many seconds it took; of the picture alone the prediction.
+    pub fn took(&self) -> Option<(&'static str, f64)> {
+        let mut asked = view::of(self.tab).questions(self);
+        if asked.is_empty() {
+            asked.push(Key::Predict { picture: self.picture });
+        }
+        let (key, seconds) = self.times.iter().rev().find(|(key, _)| asked.contains(key))?;
+        Some((key.title(), *seconds))
+    }
+
     /// Why a question of the view has no answer.
     pub fn refusal(&self) -> Option<&str> {
         let mut asked = view::of(self.tab).questions(self);

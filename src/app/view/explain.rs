@@ -12,7 +12,7 @@ pub(super) struct Explain;
 impl View for Explain {
     fn questions(&self, state: &State) -> Vec<Key> {
         // A step to another layer is answered by the maps of all layers, once they are there.
-        let question = state.question().filter(|_| state.layer_map().is_none());
+        let question = state.question().filter(|key| state.cache.holds(key) || state.layer_map().is_none());
         [question, state.layers_question()].into_iter().flatten().collect()
     }
 

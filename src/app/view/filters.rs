@@ -23,11 +23,12 @@ impl View for Filters {
         let convolution = facts.layers[unit.layer].kind == Kind::Conv;
         let mut keys: Vec<Key> = state.filters_question().filter(|_| convolution).into_iter().collect();
         if state.cursor.close && convolution {
-            let missing = |side: &Side| state.maps_of(unit.layer, *side).is_none();
+            let maps = |side| {
+                let key = state.maps_at(unit.layer, side);
+                (state.cache.holds(&key) || state.maps_of(unit.layer, side).is_none()).then_some(key)
+            };
             keys.extend(state.source_question());
-            keys.extend(
-                [Side::After, Side::Before].iter().filter(|s| missing(s)).map(|s| state.maps_at(unit.layer, *s)),
-            );
+            keys.extend([Side::After, Side::Before].into_iter().filter_map(maps));
         }
         keys.extend([state.census_question(), state.deaths_question()]);
         keys

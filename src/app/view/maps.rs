@@ -15,12 +15,10 @@ pub(super) struct Maps;
 
 impl View for Maps {
     fn questions(&self, state: &State) -> Vec<Key> {
-        let maps = match state.pull_question() {
-            Some(pull) => Some(pull),
-            None if state.feature_maps().is_some() => None,
-            None => state.maps_question(),
-        };
-        maps.into_iter()
+        // They may be there with those of all layers.
+        let maps = state.pull_question().or_else(|| state.maps_question());
+        maps.filter(|key| state.cache.holds(key) || state.feature_maps().is_none())
+            .into_iter()
             .chain(state.alike_question())
             .chain([state.census_question(), state.deaths_question()])
             .collect()

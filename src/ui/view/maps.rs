@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::column::Column;
-use super::super::panes::{Pane, arranged, captioned};
+use super::super::panes::{BESIDE, Pane, arranged, captioned};
 use super::super::{mosaic, numbers, text, unit};
 use super::{Hint, View};
 use crate::app;
@@ -17,6 +17,7 @@ use crate::jobs::sheet::{Page, Sheet};
 use crate::jobs::subject::{Subject, Values};
 use crate::jobs::{Facts, Seen};
 use crate::look::Contrast;
+use crate::model::unit::Unit;
 
 pub(super) struct Maps;
 
@@ -125,13 +126,22 @@ impl View for Maps {
         Some("feature map")
     }
 
+    /// The map over the picture, or where that is on the canvas the tiles among which it is.
     fn beside(&self, state: &State, inner: Rect) -> Vec<Pane> {
-        let subject = state
-            .seen()
-            .zip(state.feature_maps())
-            .zip(state.unit())
-            .map(|((seen, maps), unit)| Subject::Map(seen, Values::Channel(maps, unit.channel), state.look));
-        unit::beside(inner, subject)
+        let of_unit = state.seen().zip(state.feature_maps()).zip(state.unit());
+        match of_unit {
+            Some(((_, maps), _)) if state.cursor.close => {
+                let order = app::view::of(Tab::Maps).field(state).order;
+                let room = unit::rooms(inner)[1];
+                vec![Pane { place: BESIDE, ..mosaic::page(state, room, Sheet::Maps(maps), &order) }]
+            }
+            of_unit => {
+                let over = |((seen, maps), unit): ((_, _), Unit)| {
+                    Subject::Map(seen, Values::Channel(maps, unit.channel), state.look)
+                };
+                unit::beside(inner, of_unit.map(over))
+            }
+        }
     }
 
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>) {

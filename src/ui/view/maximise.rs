@@ -40,6 +40,32 @@ fn split(inner: Rect) -> (Rect, Rect) {
     (Rect { height: above, ..inner }, below)
 }
 
+/// What is climbed: a class, a layer or a unit.
+fn climbed(state: &State, facts: &Facts) -> Option<String> {
+    match state.climbing.peak {
+        Peak::Class => Some(facts.labels.name(state.target()?.class)),
+        Peak::Dream => Some(facts.layers[state.unit()?.layer].name.clone()),
+        Peak::Channel | Peak::Neuron => state.address(),
+    }
+}
+
+/// What is climbed and where it is, at the top of the panel.
+fn heading(state: &State, facts: &Facts, column: &mut Column<'_>) {
+    let (peak, theme) = (state.climbing.peak, column.theme);
+    if matches!(peak, Peak::Channel | Peak::Neuron) {
+        return unit::heading(state, facts, column);
+    }
+    column.say(&climbed(state, facts).unwrap_or_default(), theme.strong);
+    match (peak, state.target(), state.unit()) {
+        (Peak::Class, Some(target), _) => {
+            column.pair("class", &format!("{} of {}", target.class, facts.labels.len()), theme.text);
+        }
+        (Peak::Dream, _, Some(unit)) => unit::of_layer(&facts.layers[unit.layer], column),
+        _ => {}
+    }
+    unit::refusal(state, column);
+}
+
 impl View for Maximise {
     fn title(&self, state: &State) -> Vec<String> {
         let climbing = state.climbing;
@@ -52,10 +78,7 @@ impl View for Maximise {
     }
 
     fn crumbs(&self, state: &State, facts: &Facts) -> Vec<String> {
-        match (state.climbing.peak, state.target()) {
-            (Peak::Class, Some(target)) => vec!["Maximise".to_owned(), facts.labels.name(target.class)],
-            _ => unit::crumbs(state, "Maximise"),
-        }
+        std::iter::once("Maximise".to_owned()).chain(climbed(state, facts)).collect()
     }
 
     fn canvas(&self, state: &State, inner: Rect) -> Vec<Pane> {
@@ -102,7 +125,7 @@ impl View for Maximise {
 
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>) {
         let (theme, whole) = (column.theme, column.left);
-        unit::heading(state, facts, column);
+        heading(state, facts, column);
         // No picture stands below the text here, but curves.
         column.left = Rect { y: column.left.y, height: whole.bottom().saturating_sub(column.left.y), ..whole };
         let what = match (state.climbing.peak, state.target()) {
@@ -116,9 +139,11 @@ impl View for Maximise {
         let climb = state.climb();
         let (done, total) = climb.as_ref().map_or((0, state.climbing.steps), |climb| (climb.done, climb.total));
         column.pair("steps", &format!("{done} of {total}"), theme.text);
-        let last = |way: usize| {
-            let value = climb.as_ref().and_then(|climb| climb.ways[way].values.last().copied());
-            value.map_or_else(|| "…".to_owned(), numbers::number)
+        let last = |way: usize| match climb.as_ref().map_or(&[][..], |climb| &climb.ways[way].values) {
+            [] => "…".to_owned(),
+            // The gradient of a ReLU that sleeps is zero, and nothing moves.
+            [0.0, .., 0.0] if way == 0 => "0, its gradient is zero".to_owned(),
+            [.., value] => numbers::number(*value),
         };
         column.pair("naive", &last(0), theme.curve);
         column.pair("regularised", &last(1), theme.accent);
