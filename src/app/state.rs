@@ -2,7 +2,9 @@
 //!
 //! Owns the state and what can be read off it. Must not change itself: [`super::update`](mod@super::update) does.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use ratatui::layout::Size;
@@ -82,6 +84,11 @@ pub struct Entry {
     pub argument: String,
     /// How much of it is in memory.
     pub load: Load,
+}
+
+/// A file name without its ending.
+pub fn stem(name: &str) -> Cow<'_, str> {
+    Path::new(name).file_stem().unwrap_or_default().to_string_lossy()
 }
 
 /// How much of a picture is in memory.
@@ -201,6 +208,8 @@ pub struct State {
     pub model: Model,
     /// The pictures; never empty.
     pub pictures: Vec<Entry>,
+    /// Columns of the longest of their names, without its ending.
+    pub longest_name: u16,
     /// The current one.
     pub picture: usize,
     /// The view.
@@ -282,6 +291,8 @@ impl State {
     pub fn new(start: Start) -> (Self, Vec<String>) {
         let table = TABLE.iter().map(|entry| (entry.command, entry.id, entry.keys));
         let (keymap, errors) = Keymap::new(table, start.keys.as_deref());
+        let columns = |(name, _): &(String, String)| stem(name).chars().count();
+        let longest_name = start.pictures.iter().map(columns).max().unwrap_or(0).min(usize::from(u16::MAX)) as u16;
         let entry = |(name, argument)| Entry { name, argument, load: Load::Not };
         let state = Self {
             size: Size::new(80, 24),
@@ -296,6 +307,7 @@ impl State {
             folder: start.folder,
             model: Model::Opening { note: "opening the model".to_owned() },
             pictures: start.pictures.into_iter().map(entry).collect(),
+            longest_name,
             picture: 0,
             tab: Tab::Explain,
             chosen_method: start.method,

@@ -132,14 +132,14 @@ pub fn strip(state: &State) -> Option<Strip> {
     let noted = !entries.notes.is_empty();
     let picture_rows = inner.height.saturating_sub(1 + u16::from(noted));
     // Square pictures, a column of air, and room for a short name.
-    let width = (picture_rows * 2 + 2).max(LEAST_WIDTH).max(longest(&entries.names).min(16) + 2);
+    let width = (picture_rows * 2 + 2).max(LEAST_WIDTH).max(entries.longest(state).min(16) + 2);
     let fitting = usize::from((inner.width / width).max(1));
-    let (indices, chosen_at) = window(&entries, fitting);
+    let (indices, chosen_at) = window(&entries, entries.count(state), fitting);
     let cells = indices.into_iter().enumerate().map(|(at, index)| {
         let area = Rect { x: inner.x + at as u16 * width, width, ..inner };
         let room = Rect { width: width.saturating_sub(2), x: area.x + 1, height: picture_rows, ..area };
         let subject = view.thumbnail(state, index);
-        let name = entries.names.get(index).cloned().unwrap_or_default();
+        let name = entries.name(state, index);
         let note = entries.notes.get(index).cloned();
         let label = Rect { y: area.y + picture_rows, height: 1, ..area };
         Cell {
@@ -151,21 +151,17 @@ pub fn strip(state: &State) -> Option<Strip> {
             picture: entries.of_pictures.then_some(index),
         }
     });
-    let position = if entries.names.is_empty() {
-        String::new()
-    } else {
-        format!("{} of {}", entries.chosen + 1, entries.names.len())
+    let position = match entries.count(state) {
+        0 => String::new(),
+        count => format!("{} of {count}", entries.chosen + 1),
     };
-    Some(Strip { title: entries.title, position, cells: cells.collect() })
-}
-
-fn longest(names: &[String]) -> u16 {
-    names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as u16
+    let cells = cells.collect();
+    Some(Strip { title: entries.title, position, cells })
 }
 
 /// The entries in view and which of them is chosen: a window around it, or a sample of the whole.
-fn window(entries: &Entries, fitting: usize) -> (Vec<usize>, usize) {
-    let (count, chosen) = (entries.names.len(), entries.chosen);
+fn window(entries: &Entries, count: usize, fitting: usize) -> (Vec<usize>, usize) {
+    let chosen = entries.chosen;
     if entries.sampled && count > fitting && fitting > 1 {
         let nearest = (chosen * (fitting - 1) + (count - 1) / 2) / (count - 1);
         let mut sample: Vec<usize> = (0..fitting).map(|at| at * (count - 1) / (fitting - 1)).collect();
@@ -181,11 +177,8 @@ mod tests {
     use super::*;
 
     fn of(sampled: bool, count: usize, chosen: usize, fitting: usize) -> (Vec<usize>, usize) {
-        let names = vec![String::new(); count];
-        window(
-            &Entries { title: String::new(), names, notes: Vec::new(), chosen, sampled, of_pictures: false },
-            fitting,
-        )
+        let (title, names, notes) = (String::new(), Vec::new(), Vec::new());
+        window(&Entries { title, names, notes, chosen, sampled, of_pictures: false }, count, fitting)
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //!
 //! A view reads the state and nothing else. Must not change it: what keys do in a view is in [`crate::app::view`].
 
-use std::path::Path;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -12,7 +10,7 @@ use super::panes::Pane;
 use super::unit;
 use crate::app;
 use crate::app::command::Command;
-use crate::app::state::{Load, State, Tab};
+use crate::app::state::{Load, State, Tab, stem};
 use crate::jobs::Facts;
 use crate::jobs::subject::Subject;
 
@@ -32,7 +30,7 @@ pub type Hint = (&'static [Command], &'static str);
 pub struct Entries {
     /// What it is called.
     pub title: String,
-    /// Name of each entry.
+    /// Name of each entry; of none where they are the pictures of the list, of which there may be very many.
     pub names: Vec<String>,
     /// A line below each name; empty where there is nothing to say of any.
     pub notes: Vec<String>,
@@ -47,10 +45,29 @@ pub struct Entries {
 impl Entries {
     /// The pictures of the list.
     pub fn pictures(state: &State) -> Self {
-        let stem = |name: &str| Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let names = state.pictures.iter().map(|entry| stem(&entry.name)).collect();
-        let notes = Vec::new();
-        Self { title: "pictures".to_owned(), names, notes, chosen: state.picture, sampled: false, of_pictures: true }
+        let (names, notes, chosen) = (Vec::new(), Vec::new(), state.picture);
+        Self { title: "pictures".to_owned(), names, notes, chosen, sampled: false, of_pictures: true }
+    }
+
+    /// How many there are.
+    pub fn count(&self, state: &State) -> usize {
+        if self.of_pictures { state.pictures.len() } else { self.names.len() }
+    }
+
+    /// Name of one of them.
+    pub fn name(&self, state: &State, index: usize) -> String {
+        match self.of_pictures {
+            true => state.pictures.get(index).map_or_else(String::new, |entry| stem(&entry.name).into_owned()),
+            false => self.names.get(index).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Columns of the longest name.
+    pub fn longest(&self, state: &State) -> u16 {
+        match self.of_pictures {
+            true => state.longest_name,
+            false => self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as u16,
+        }
     }
 }
 
