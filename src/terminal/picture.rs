@@ -97,6 +97,16 @@ impl Encoding {
         Size::new(columns as u16, rows as u16)
     }
 
+    /// Pictures that are drawn so at once. tmux keeps few, older ones of the same places among them.
+    pub fn most(&self) -> usize {
+        if self.tmux && self.graphics == Graphics::Sixel { 5 } else { usize::MAX }
+    }
+
+    /// The same for small pictures beside larger ones, where there are more than can be drawn so.
+    pub fn small(&self) -> Self {
+        Self { graphics: Graphics::Halfblocks, ..*self }
+    }
+
     /// The part of a room that one picture can fill.
     pub fn reach(&self, room: Size) -> Size {
         let limit = |cells: u16, pixels: f32| match self.graphics {
@@ -241,7 +251,7 @@ impl Encoded {
     /// the last few of all.
     pub fn most_parts(&self) -> usize {
         match &self.form {
-            Form::Pixels(pixels) if pixels.encoding.tmux => 8,
+            Form::Pixels(pixels) if pixels.encoding.tmux => 2,
             Form::Pixels(pixels) if pixels.encoding.graphics == Graphics::Kitty => 64,
             _ => usize::MAX,
         }

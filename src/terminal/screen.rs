@@ -49,8 +49,8 @@ const PIECE: usize = 32 << 10;
 /// Pictures are left out for newer frames no longer than this at a stretch.
 const LEAVING_OUT: Duration = Duration::from_secs(1);
 
-/// Pictures and parts that tmux keeps, of all its panes together: one more, and it lets go of the oldest.
-const STORED: usize = 19;
+/// Pictures and parts that tmux (3.5) keeps, of all its panes together: one more, and it lets go of the oldest.
+const STORED: usize = 9;
 
 /// Threads whose panic is caught and reported in the program: the screen stays.
 pub const WORKER_THREADS: &str = "lensor-worker";

@@ -8,6 +8,8 @@ use crate::config::keys::sequence;
 use crate::jobs::progress::Progress;
 use crate::jobs::subject::Values;
 use crate::look::View;
+use crate::terminal::graphics::Graphics;
+use crate::terminal::picture::Encoding;
 
 /// A settled state in a window of 120 × 40.
 pub(super) fn settled() -> State {
@@ -419,4 +421,25 @@ proptest! {
             let _ = crate::ui::view(&state);
         }
     }
+}
+
+#[test]
+fn behind_tmux_only_the_largest_pictures_are_sixels() {
+    let mut state = start("dark");
+    state.encoding = Encoding { graphics: Graphics::Sixel, cell: (10, 20), registers: 256, tmux: true };
+    let effects = update(&mut state, Msg::Resize(Size::new(160, 48), None));
+    settle(&mut state, effects);
+    typed(&mut state, "1");
+    let drawn = |state: &State, graphics| {
+        let orders = state.panes.values().filter_map(|pane| pane.ordered.as_ref());
+        orders
+            .filter(|(_, order)| order.encoding.graphics == graphics)
+            .map(|(_, order)| order.place)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(drawn(&state, Graphics::Sixel), [0, 1, 2, 3, 4]);
+    assert_eq!(drawn(&state, Graphics::Halfblocks), [16, 17, 18], "the strip");
+    state.encoding.tmux = false;
+    typed(&mut state, "2 1");
+    assert!(drawn(&state, Graphics::Halfblocks).is_empty());
 }
