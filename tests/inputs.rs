@@ -87,6 +87,11 @@ fn a_single_sigmoid_says_yes_or_no() {
         assert_eq!(report["map"]["state"], "ok");
     }
     assert_eq!(yes["range"], no["range"], "what speaks for the one speaks against the other");
+    for (last, output) in [("Sigmoid", "z, 2 classes, sigmoid"), ("", "z, a number")] {
+        let checked = lensor(&studio(of_red(3.0, last)), &["check", "red.png"]);
+        let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(text.contains(output), "{text} {}", said(&checked));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::model::output::Activation;
 use crate::model::settings::{Listing, Setting};
 use crate::model::summary::Summary;
 use crate::network::{Network, NetworkError};
+use crate::onnx::Graph;
 
 /// Operators that are listed in the text; the others are counted together.
 const LISTED: usize = 24;
@@ -114,7 +115,8 @@ impl Report {
         let without = autodiff::without_rule(model.graph(), network.input(), network.logits());
         let without_rule =
             without.iter().map(|node| NodeRow { node: node.name.clone(), operator: node.qualified_op() });
-        let (name, classes, activation) = (network.logits().to_owned(), network.classes(), network.activation());
+        let name = in_file(model.graph(), network.logits()).to_owned();
+        let (classes, activation) = (network.classes(), network.activation());
         Ok(Self {
             model: network.card().name.clone(),
             input: Input { name: network.input().to_owned(), shape: network.preprocess().shape() },
@@ -149,7 +151,14 @@ impl Report {
         text.section(&self.model);
         text.line("input", format!("{}, {}", self.input.name, shape(self.input.shape)));
         let Output { name, classes, activation } = &self.output;
-        text.line("output", format!("{name}, {classes} classes, {activation}"));
+        text.line(
+            "output",
+            match (activation, classes) {
+                (Activation::None, 1) => format!("{name}, a number"),
+                (Activation::None, _) => format!("{name}, {classes} numbers"),
+                _ => format!("{name}, {classes} classes, {activation}"),
+            },
+        );
         text.line("head", &self.head);
         text.line("layers", format!("{} (`lensor layers` lists them)", self.layers));
         text.line("parameters", grouped(self.summary.parameters));
@@ -225,6 +234,16 @@ impl GradientRow {
         };
         Self { place: name, shape, holds: place.holds(), agreement, reason }
     }
+}
+
+/// A tensor, or where it was added to the file's, as both classes of a single score are, what it is made of.
+fn in_file<'a>(graph: &'a Graph, mut tensor: &'a str) -> &'a str {
+    while tensor.starts_with("lensor/")
+        && let Some(source) = graph.producer(tensor).and_then(|node| node.input(0))
+    {
+        tensor = source;
+    }
+    tensor
 }
 
 fn verdict(agreement: &Agreement) -> String {
