@@ -141,10 +141,9 @@ impl Model {
         if size > LARGEST {
             return Err(OnnxError::TooLarge { path: path.to_owned(), size });
         }
-        // Shared from the start: what is read here is what the runtime gets.
         let bytes = read::read(path, size as usize).map_err(io)?;
         wire::check_size(&bytes)?;
-        let bytes = sparse::dense(&bytes)?.map_or(bytes, Arc::from);
+        let bytes = Bytes::from(sparse::dense(&bytes)?.unwrap_or(bytes));
         let named = links::folder_of(path);
         let (bytes, beside) = match links::follow(path, &bytes)? {
             Some((moved, folder)) => (moved, Some(folder).into()),
@@ -190,7 +189,7 @@ impl Model {
 
     /// How many bytes it takes in memory.
     pub fn size(&self) -> u64 {
-        self.0.bytes.len() as u64 + self.0.beside.kept().iter().map(|(_, constant)| constant.size() as u64).sum::<u64>()
+        self.0.bytes.len() as u64 + self.0.beside.kept().values().map(|constant| constant.size() as u64).sum::<u64>()
     }
 
     /// Whether all that it consists of is in memory, and no constant in a file.

@@ -3,8 +3,6 @@
 //! Owns the process's one runtime environment, its sessions and their runs. Must not know where the library comes from.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -17,14 +15,16 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::cuda;
 use super::device::DeviceChoice;
-use super::library::{Library, LibraryError, numbers};
+use super::library::{Library, LibraryError};
 use super::{Cancel, Effort, Engine, EngineError, Given, OpenError, Outlet, Session, Value};
 use crate::onnx::{Beside, Model, surgery};
 
+mod constants;
 mod held;
 mod laid_out;
 mod operators;
 
+use constants::Kernels;
 pub use held::Held;
 pub use laid_out::LaidOut;
 
@@ -32,9 +32,6 @@ pub use laid_out::LaidOut;
 const TRIAL: &[u8] =
     b"\x08\x08:7\x0a\x10\x0a\x01x\x12\x01y\"\x08Identity\x12\x01tZ\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\
     \x04\x0a\x02\x08\x01b\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01B\x04\x0a\x00\x10\x0d";
-
-/// Session option: where the external data of a model that comes from memory lies.
-const EXTERNAL_DATA_FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
 /// Session option: whether the threads of a session stop waiting busily as soon as a run is over. Every session has threads of
 /// its own; those of one that ran just before take the cores from the next: two in turns ran at half their speed.
@@ -159,41 +156,6 @@ impl OrtEngine {
         let session = self.load(model.bytes(), model.beside(), Effort::None);
         session.map_err(|error| tracing::warn!(%error, "lensor's own operators are not used")).ok()
     }
-
-    /// ONNX Runtime before 1.21 finds external data only beside a model file: writes one there for the time of loading.
-    /// `None` where that would not help.
-    fn load_beside(
-        &self,
-        builder: &dyn Fn() -> Result<SessionBuilder, ort::Error>,
-        model: &[u8],
-        folder: &Path,
-    ) -> Option<Result<ort::session::Session, ort::Error>> {
-        if numbers(&self.library.version).is_none_or(|version| version >= (1, 21, 0)) {
-            return None;
-        }
-        let mut file = tempfile::Builder::new().prefix(".lensor-").suffix(".onnx").tempfile_in(folder).ok()?;
-        file.write_all(model).ok()?;
-        Some(builder().and_then(|mut builder| builder.commit_from_file(file.path())))
-    }
-
-    /// Loads a model that lies partly beside its bytes.
-    fn session(
-        &self,
-        builder: &dyn Fn() -> Result<SessionBuilder, ort::Error>,
-        model: &[u8],
-        beside: &Beside,
-    ) -> Result<ort::session::Session, ort::Error> {
-        let mut given = builder()?;
-        for (name, bytes) in beside.ready() {
-            given = given.with_external_initializer_file_in_memory(name, bytes.clone())?;
-        }
-        // All constants are in memory, or all that are not in the model are in files.
-        let Some(folder) = beside.folder().filter(|_| beside.kept().is_empty()) else {
-            return given.commit_from_memory(model);
-        };
-        let mut given = given.with_config_entry(EXTERNAL_DATA_FOLDER, folder.to_string_lossy())?;
-        given.commit_from_memory(model).or_else(|error| self.load_beside(builder, model, folder).unwrap_or(Err(error)))
-    }
 }
 
 impl Engine for OrtEngine {
@@ -203,12 +165,15 @@ impl Engine for OrtEngine {
         {
             return Ok(session);
         }
-        let session = self.session(&|| self.builder(effort), model, beside);
-        let session = session.map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
+        // The runtime copies every constant, and no input. With all effort it lays kernels out, which it can do with constants only.
+        let given = effort == Effort::Light && self.cuda.is_none();
+        let session = self.session(&|| self.builder(effort), model, beside, given);
+        let (session, kernels) = session.map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
         let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();
-        let (inputs, outputs) = (names(session.inputs()), names(session.outputs()));
+        let (mut inputs, outputs): (HashSet<_>, _) = (names(session.inputs()), names(session.outputs()));
+        kernels.iter().for_each(|(name, _)| _ = inputs.remove(name));
         let cuda = self.cuda_for(effort).map(|(index, _)| index);
-        Ok(Box::new(OrtSession { session, cuda, inputs, outputs, _beside: beside.clone() }))
+        Ok(Box::new(OrtSession { session, cuda, inputs, outputs, kernels }))
     }
 
     fn lay_out(&self, model: &Model) -> Option<LaidOut> {
@@ -249,12 +214,12 @@ struct OrtSession {
     session: ort::session::Session,
     /// Index of the GPU, where it runs on one.
     cuda: Option<u32>,
-    /// Names of its inputs.
+    /// Names of its inputs, but for the kernels.
     inputs: HashSet<String>,
     /// Names of its outputs: there may be hundreds.
     outputs: HashSet<String>,
-    /// Dropped after the session, which may use it in place.
-    _beside: Beside,
+    /// What else every run is given.
+    kernels: Kernels,
 }
 
 impl Session for OrtSession {
@@ -269,7 +234,8 @@ impl Session for OrtSession {
             if names.contains(wanted) {
                 return Ok(());
             }
-            let present: Vec<_> = present.iter().map(|outlet| outlet.name()).collect();
+            let present: Vec<_> =
+                present.iter().map(|outlet| outlet.name()).filter(|name| names.contains(*name)).collect();
             Err(EngineError::Value(format!("the graph has no {kind} `{wanted}`; it has {}", present.join(", "))))
         };
         let (given, made) = (&self.inputs, &self.outputs);
@@ -290,6 +256,9 @@ impl Session for OrtSession {
                 Given::Held(held) => binding.bind_input(*name, held.tensor()),
             }
             .map_err(failed)?;
+        }
+        for (name, kernel) in &self.kernels {
+            binding.bind_input(name, kernel).map_err(failed)?;
         }
         let host = MemoryInfo::default();
         for name in outputs {

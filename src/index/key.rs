@@ -19,19 +19,19 @@ pub fn hex(hash: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a network computes: the bytes of its file and of the files with its external data.
+/// What a network computes: the bytes of its file, its large constants after the others, and of the files with its external data.
 pub fn of_model(model: &Model) -> io::Result<Hash> {
     let beside = model.beside();
-    if let Some((_, file)) = beside.kept().first() {
-        // Its constants are read from the whole file.
-        return Ok(Sha256::digest(file.bytes()).into());
-    }
     let mut hash = Sha256::new_with_prefix(model.bytes());
     let external = model.graph().stored().flat_map(|tensor| &tensor.external_data);
-    let files: BTreeSet<&str> =
+    let places: BTreeSet<&str> =
         external.filter(|entry| entry.key == "location").map(|entry| entry.value.as_str()).collect();
-    for file in files {
-        io::copy(&mut File::open(beside.folder().unwrap_or(Path::new(".")).join(file))?, &mut hash)?;
+    for place in places {
+        if let Some(constant) = beside.kept().get(place) {
+            hash.update(constant.bytes());
+            continue;
+        }
+        io::copy(&mut File::open(beside.folder().unwrap_or(Path::new(".")).join(place))?, &mut hash)?;
     }
     Ok(hash.finalize().into())
 }
@@ -63,11 +63,20 @@ mod tests {
     }
 
     #[test]
-    fn external_data_count_as_part_of_the_network() {
+    fn large_constants_count_as_part_of_the_network() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("net.onnx");
-        std::fs::write(&file, crate::fixtures::tiny_a()).unwrap();
-        let plain = of_model(&Model::open(&file).unwrap()).unwrap();
-        assert_eq!(plain, of_picture(&crate::fixtures::tiny_a()));
+        let key = |weight: f32| {
+            let mut b = crate::fixtures::with_input([3, 8, 8]);
+            b.named_floats("kernel", ndarray::Array4::from_elem((32, 3, 3, 3), weight).view());
+            b.named_node("Conv", &["x", "kernel"], &["y"], &[]);
+            b.output("y");
+            let file = folder.path().join("net.onnx");
+            std::fs::write(&file, b.into_model(17)).unwrap();
+            let model = Model::open(&file).unwrap();
+            assert_eq!(model.beside().kept().len(), 1);
+            of_model(&model).unwrap()
+        };
+        assert_eq!(key(1.0), key(1.0));
+        assert_ne!(key(1.0), key(2.0));
     }
 }

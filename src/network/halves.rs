@@ -16,7 +16,7 @@ use crate::onnx::{DataType, Graph, Model, surgery};
 use super::prediction::predicted;
 use super::{At, Gradients, Network, NetworkError, batch, observe, tensors};
 
-/// Most pairs of sessions kept: each holds its own copy of the weights.
+/// Most pairs of sessions kept: each holds kernels turned for its way back.
 const KEPT: usize = 2;
 
 /// Most bytes of inner tensors kept of the last picture.

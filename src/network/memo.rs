@@ -76,7 +76,7 @@ fn file(folder: &Path, model: &Model, shape: &[usize], runtime: &str) -> Option<
     hash.update(format!("{} {runtime} {shape:?} ", env!("CARGO_PKG_VERSION")));
     hash.update(model.bytes());
     if computes_weights(model) {
-        model.beside().kept().iter().for_each(|(_, constant)| hash.update(constant.bytes()));
+        model.beside().kept().values().for_each(|constant| hash.update(constant.bytes()));
     }
     let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     Some(folder.join("shapes").join(name + ".json"))

@@ -9,7 +9,7 @@ use crate::onnx::surgery;
 
 use super::{Network, NetworkError, batch};
 
-/// Most sessions kept: each holds its own copy of the weights up to its tensors.
+/// Most sessions kept: each holds its own copy of what is no kernel up to its tensors.
 const KEPT: usize = 3;
 
 /// The sessions by the tensors they give, the one used last at the end.

@@ -4,9 +4,8 @@
 //! and shared by all that is made of it. In the bytes a tensor that is kept so is one of external data, with
 //! a name in place of a file's. Must not know what the constants are for.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
@@ -17,9 +16,12 @@ use super::surgery::field;
 use super::wire::{self, Edit, Field};
 
 mod constant;
+mod stored;
 
-pub use constant::Constant;
-pub(super) use constant::{threads, write, zeros};
+pub(crate) use constant::for_each;
+pub(super) use constant::threads;
+pub use constant::{Constant, Elements};
+pub use stored::Stored;
 
 /// Fewest bytes of a constant that is worth being kept apart.
 const LARGE: usize = 1 << 10;
@@ -34,12 +36,12 @@ pub type Kept = Vec<(String, Constant)>;
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
     folder: Option<PathBuf>,
-    kept: Kept,
+    kept: BTreeMap<String, Constant>,
 }
 
 impl From<Option<PathBuf>> for Beside {
     fn from(folder: Option<PathBuf>) -> Self {
-        Self { folder, kept: Vec::new() }
+        Self { folder, ..Self::default() }
     }
 }
 
@@ -50,37 +52,33 @@ impl Beside {
     }
 
     /// What is kept in memory, by the location that tensors give for it.
-    pub fn kept(&self) -> &[(String, Constant)] {
+    pub fn kept(&self) -> &BTreeMap<String, Constant> {
         &self.kept
-    }
-
-    /// As [`Beside::kept`], all of it written.
-    pub fn ready(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
-        write(self.kept.iter().map(|(_, constant)| constant));
-        self.kept.iter().map(|(name, constant)| (name.as_str(), constant.bytes()))
     }
 
     /// Without what none of these tensors is kept in.
     pub(super) fn used_by<'a>(&self, tensors: impl Iterator<Item = &'a TensorProto>) -> Self {
         let used: HashSet<&str> = tensors.filter_map(location).collect();
-        let kept = self.kept.iter().filter(|(name, _)| used.contains(name.as_str())).cloned().collect();
-        Self { folder: self.folder.clone(), kept }
+        let kept = self.kept.iter().filter(|(name, _)| used.contains(name.as_str()));
+        Self { kept: kept.map(|(name, constant)| (name.clone(), constant.clone())).collect(), ..self.clone() }
     }
 
     /// The number from which on nothing is kept yet.
     pub(crate) fn next(&self) -> usize {
-        let number = |(name, _): &(String, Constant)| name.strip_prefix(PREFIX)?.parse::<usize>().ok();
-        self.kept.iter().filter_map(number).max().map_or(0, |number| number + 1)
+        let number = |name: &String| name.strip_prefix(PREFIX)?.parse::<usize>().ok();
+        self.kept.keys().filter_map(number).max().map_or(0, |number| number + 1)
     }
 
     /// As this, with more that is kept in memory.
     pub(crate) fn and(&self, more: Kept) -> Self {
-        Self { folder: self.folder.clone(), kept: self.kept.iter().cloned().chain(more).collect() }
+        let mut all = self.clone();
+        all.kept.extend(more);
+        all
     }
 
     /// What a location that is no file's stands for.
     pub(super) fn in_memory(&self, location: &str) -> Option<&Constant> {
-        self.kept.iter().find(|(name, _)| name == location).map(|(_, constant)| constant)
+        self.kept.get(location)
     }
 }
 
@@ -90,10 +88,9 @@ pub(super) fn location(tensor: &TensorProto) -> Option<&str> {
 }
 
 /// The tensor of this many bytes that lies in memory.
-pub(super) fn elsewhere(tensor: TensorProto, name: String, offset: usize, length: usize) -> TensorProto {
+pub(super) fn elsewhere(tensor: TensorProto, name: String, length: usize) -> TensorProto {
     let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_owned(), value };
-    let external_data =
-        vec![entry("location", name), entry("offset", offset.to_string()), entry("length", length.to_string())];
+    let external_data = vec![entry("location", name), entry("length", length.to_string())];
     TensorProto { raw_data: None, external_data, data_location: EXTERNAL, ..tensor }
 }
 
@@ -107,11 +104,10 @@ pub(super) fn worth(bytes: usize) -> bool {
     bytes >= LARGE
 }
 
-/// The bytes of a model without its large constants of floats, and the file as what they are read from. A model that has
-/// external data stays as it is: the runtime takes all of them from memory or none.
-pub(super) fn take_out(file: Arc<[u8]>, folder: Option<PathBuf>) -> Result<(Bytes, Beside), OnnxError> {
-    let whole = Bytes::from_owner(file.clone());
-    let mut taken = false;
+/// The bytes of a model without its large constants of floats, which are parts of the file. A model that has external data
+/// stays as it is.
+pub(super) fn take_out(whole: Bytes, folder: Option<PathBuf>) -> Result<(Bytes, Beside), OnnxError> {
+    let mut kept = BTreeMap::new();
     let mut take = |part: &Field| {
         let place = part.content.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
         let inside = part.number == field::GRAPH_INITIALIZER && place.saturating_add(part.content.len()) <= whole.len();
@@ -124,19 +120,21 @@ pub(super) fn take_out(file: Arc<[u8]>, folder: Option<PathBuf>) -> Result<(Byte
         let Some(raw) = tensor.raw_data.clone().filter(|raw| raw.len() >= LARGE && fills(&tensor, raw.len())) else {
             return Ok(Edit::Keep);
         };
-        taken = true;
-        let offset = raw.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+        let (place, length) = (name(kept.len()), raw.len());
+        kept.insert(place.clone(), raw.into());
         let mut rest = wire::rewrite(part.content, |part| {
             Ok(if part.number == field::TENSOR_RAW_DATA { Edit::Drop } else { Edit::Keep })
         })?;
-        let added = elsewhere(TensorProto::default(), name(0), offset, raw.len());
+        let added = elsewhere(TensorProto::default(), place, length);
         added.encode_raw(&mut rest);
         Ok(Edit::Replace(rest))
     };
     let external = has_external_data(&whole)?;
     let bytes = if external { Vec::new() } else { wire::edit_at(&whole, &[field::MODEL_GRAPH], &mut take)? };
-    let kept = if taken { vec![(name(0), file.into())] } else { Vec::new() };
-    Ok((if taken { bytes.into() } else { whole }, Beside { folder, kept }))
+    if kept.is_empty() {
+        return Ok((whole, folder.into()));
+    }
+    Ok((bytes.into(), Beside { folder, kept }))
 }
 
 /// Whether so many bytes are the elements of a tensor of 32-bit floats that has nothing else to say about them.

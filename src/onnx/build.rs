@@ -3,7 +3,6 @@
 //! Used for what lensor adds to a model and for the small models of tests. Must not know what operators compute.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use ndarray::{ArrayView, Dimension};
@@ -94,7 +93,7 @@ impl GraphBuilder {
 
     /// Adds a constant of 32-bit floats under this name.
     pub fn named_floats<D: Dimension>(&mut self, name: &str, values: ArrayView<f32, D>) {
-        let bytes: Arc<[u8]> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes: Bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.store(name, values.shape(), bytes.into());
     }
 
@@ -113,7 +112,7 @@ impl GraphBuilder {
             Some(first) => {
                 let place = beside::name(first + self.kept.len());
                 self.kept.push((place.clone(), elements));
-                beside::elsewhere(tensor, place, 0, length)
+                beside::elsewhere(tensor, place, length)
             }
             None => {
                 self.stored = self.stored.saturating_add(length as u64);
@@ -204,11 +203,12 @@ impl GraphBuilder {
         let open: HashMap<&str, &Constant> =
             self.open.iter().map(|(name, elements)| (name.as_str(), elements)).collect();
         let tensors = &mut self.graph.initializer;
-        beside::write(tensors.iter().filter_map(|tensor| open.get(tensor.name.as_str()).copied()));
+        let wanted: Vec<&Constant> =
+            tensors.iter().filter_map(|tensor| open.get(tensor.name.as_str()).copied()).collect();
+        beside::for_each(&wanted, wanted.iter().map(|elements| elements.size()).sum(), |elements| _ = elements.bytes());
         for tensor in tensors {
             let elements = open.get(tensor.name.as_str());
-            tensor.raw_data =
-                elements.map(|elements| Bytes::from_owner(elements.bytes().clone())).or(tensor.raw_data.take());
+            tensor.raw_data = elements.map(|elements| elements.bytes()).or(tensor.raw_data.take());
         }
         let used: HashSet<&str> = self.graph.initializer.iter().filter_map(beside::location).collect();
         self.kept.retain(|(place, _)| used.contains(place.as_str()));

@@ -148,7 +148,8 @@ fn innermost_module(scopes: &str) -> Option<&str> {
     Some(quoted.trim_matches('\'')).filter(|module| !module.is_empty())
 }
 
-fn collect_captured<'a>(graph: &'a GraphProto, names: &mut HashSet<&'a str>) {
+/// All names that the nodes of a graph use, with those of the graphs in them.
+pub(super) fn collect_captured<'a>(graph: &'a GraphProto, names: &mut HashSet<&'a str>) {
     for node in &graph.node {
         names.extend(node.input.iter().map(String::as_str));
         for inner in node.attribute.iter().flat_map(|a| a.g.as_deref().into_iter().chain(&a.graphs)) {

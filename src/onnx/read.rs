@@ -5,27 +5,24 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 
-use super::beside::{threads, zeros};
+use super::beside::threads;
 
 /// The first `size` bytes of a file.
-pub(super) fn read(path: &Path, size: usize) -> io::Result<Arc<[u8]>> {
+pub(super) fn read(path: &Path, size: usize) -> io::Result<Vec<u8>> {
     /// Bytes that are read in about the time that a thread takes to start.
     const FEW: usize = 1 << 20;
     let file = File::open(path)?;
-    let mut bytes = zeros(size);
-    if let Some(bytes) = Arc::get_mut(&mut bytes) {
-        let part = size.div_ceil(threads(size / FEW)).max(1);
-        thread::scope(|scope| {
-            let read = |(at, bytes): (usize, &mut [u8])| file.read_exact_at(bytes, (at * part) as u64);
-            let parts: Vec<_> =
-                bytes.chunks_mut(part).enumerate().map(|part| scope.spawn(move || read(part))).collect();
-            let ended = |_| Err(io::Error::other("a thread that read the file ended"));
-            parts.into_iter().try_for_each(|part| part.join().unwrap_or_else(ended))
-        })?;
-    }
+    // Zeros of which the system makes each page when it is first written.
+    let mut bytes = vec![0; size];
+    let part = size.div_ceil(threads(size / FEW)).max(1);
+    thread::scope(|scope| {
+        let read = |(at, bytes): (usize, &mut [u8])| file.read_exact_at(bytes, (at * part) as u64);
+        let parts: Vec<_> = bytes.chunks_mut(part).enumerate().map(|part| scope.spawn(move || read(part))).collect();
+        let ended = |_| Err(io::Error::other("a thread that read the file ended"));
+        parts.into_iter().try_for_each(|part| part.join().unwrap_or_else(ended))
+    })?;
     Ok(bytes)
 }
 

@@ -109,7 +109,7 @@ fn raw(tensor: &TensorProto, count: usize, size: usize, beside: &Beside) -> Resu
 
 fn external(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Bytes, OnnxError> {
     match located(tensor, wanted, beside)? {
-        Place::Memory(bytes, offset) => Ok(Bytes::from_owner(bytes.bytes().clone()).slice(offset..offset + wanted)),
+        Place::Memory(constant, offset) => Ok(constant.bytes().slice(offset..offset + wanted)),
         Place::File(path, offset) => {
             let io = |source| OnnxError::Io { path: path.clone(), source };
             let mut file = File::open(&path).map_err(io)?;

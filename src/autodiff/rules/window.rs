@@ -254,10 +254,11 @@ pub(super) fn transposed(backward: &mut Backward, gradient: &str, kernel: &str, 
     backward.emit("ConvTranspose", &[gradient, kernel], &attributes)
 }
 
+/// Rows and columns of the matrix of outputs and channels that are turned at a time, so that they stay in the cache.
+const TILE: usize = 16;
+
 /// The kernel of the way back, `[phases · channels, outputs / group, h, w]`; several phases only without groups.
 fn flip(backward: &mut Backward, kernel: &Kernel, group: usize, h: &Back, w: &Back) -> String {
-    /// Rows and columns of the matrix of outputs and channels that are turned at a time, so that they stay in the cache.
-    const TILE: usize = 16;
     let mut sizes = kernel.shape.iter().copied();
     let [outputs, per_group, rows, columns] = [(); 4].map(|()| sizes.next().unwrap_or(1));
     let outputs_per_group = outputs / group;
@@ -270,9 +271,17 @@ fn flip(backward: &mut Backward, kernel: &Kernel, group: usize, h: &Back, w: &Ba
         pairs.map(|(row, column)| (row.from * columns + column.from, row.to * w.kernel + column.to)).collect()
     };
     let moves: Vec<_> = (0..h.phases * w.phases).map(moves).collect();
+    let turned = |moves: &Vec<_>| moves.iter().map(|(from, to)| from + to + 1).eq(vec![taps; area]);
+    let is_turned = moves.len() == 1 && taps == area && moves.iter().all(turned);
     // Some channels of a phase and a group, from the first on.
     let write = move |(phase, group, first): (usize, usize, usize), to: &mut [[u8; 4]]| {
         let from = elements.as_chunks::<4>().0;
+        let first_of_group = group * outputs_per_group * per_group + first;
+        match taps {
+            1 if is_turned => return turn::<1>(from, first_of_group, per_group, to, outputs_per_group),
+            9 if is_turned => return turn::<9>(from, first_of_group, per_group, to, outputs_per_group),
+            _ => {}
+        }
         for tile in (0..outputs_per_group).step_by(TILE) {
             for (channel, to) in to.chunks_mut(outputs_per_group * area).enumerate() {
                 for output in tile..outputs_per_group.min(tile + TILE) {
@@ -293,6 +302,21 @@ fn flip(backward: &mut Backward, kernel: &Kernel, group: usize, h: &Back, w: &Ba
             }
         }
     })
+}
+
+/// The kernels of some channels with their taps in the opposite order: `from` has so many channels for each output, and the
+/// first of them at `first`; `to` has all outputs for each channel.
+fn turn<const TAPS: usize>(from: &[[u8; 4]], first: usize, channels: usize, to: &mut [[u8; 4]], outputs: usize) {
+    let (from, to) = (from.as_chunks::<TAPS>().0, to.as_chunks_mut::<TAPS>().0);
+    for tile in (0..outputs).step_by(TILE) {
+        for (channel, to) in to.chunks_mut(outputs).enumerate() {
+            let from = from.iter().skip(first + channel + tile * channels).step_by(channels);
+            for (to, from) in to.iter_mut().skip(tile).take(TILE).zip(from) {
+                *to = *from;
+                to.reverse();
+            }
+        }
+    }
 }
 
 /// Drops the rows and columns that negative padding asks to cut off.

@@ -36,7 +36,7 @@ impl OrtEngine {
             let builder = self.builder(Effort::Full)?;
             Ok(builder.with_optimized_model_path(&file)?.with_config_entry(CONSTANTS, "constants")?)
         };
-        drop(self.session(&builder, model.bytes(), model.beside())?);
+        drop(self.session(&builder, model.bytes(), model.beside(), false)?);
         let written = Model::from_bytes(std::fs::read(&file)?, Some(folder.path().to_owned()))?;
         let threads = (block == winograd::block()).then_some(self.threads);
         Ok(LaidOut { model: surgery::read_blocked(&written, block, threads)?, _folder: folder })

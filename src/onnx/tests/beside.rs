@@ -63,3 +63,49 @@ fn a_file_cannot_ask_for_what_is_kept_in_memory() {
     let error = Model::open(&path).err().unwrap().to_string();
     assert!(error.contains("lensor-memory-0"), "{error}");
 }
+
+#[test]
+fn kernels_are_those_that_convolutions_alone_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    let mut b = GraphBuilder::new("t");
+    b.input("x", DataType::Float, &[1, 16, 8, 8].map(Dim::Fixed));
+    let mut x = "x".to_owned();
+    for name in ["alone", "scaled", "normalised", "squared", "shown"] {
+        let kernel = format!("kernel {name}");
+        b.named_floats(&kernel, Array4::from_elem((16, 16, 1, 1), 0.1).view());
+        x = b.node("Conv", &[&x, &kernel], &[]);
+        x = match name {
+            "scaled" => {
+                let factor = b.scalar(2.0);
+                b.node("Mul", &[&factor, &x], &[])
+            }
+            "normalised" => {
+                let ones = b.floats(ndarray::Array1::ones(16).view());
+                b.node("BatchNormalization", &[&x, &ones, &ones, &ones, &ones], &[])
+            }
+            "squared" => {
+                let squared = b.node("Mul", &[&kernel, &kernel], &[]);
+                b.node("Conv", &[&x, &squared], &[])
+            }
+            _ => x,
+        };
+    }
+    b.named_floats("unused", Array4::from_elem((16, 16, 1, 1), 0.1).view());
+    b.output(&x);
+    b.output("kernel shown");
+    std::fs::write(&path, b.into_model(17)).unwrap();
+    let model = Model::open(&path).unwrap();
+    assert_eq!(model.beside().kept().len(), 6);
+    let stored = model.beside().stored(model.bytes()).unwrap();
+    let stored: Vec<_> =
+        stored.iter().map(|stored| (stored.name.as_str(), &stored.shape[..], stored.is_kernel)).collect();
+    let shape = &[16, 16, 1, 1][..];
+    let expected = ["alone", "scaled", "normalised", "squared", "shown"].map(|name| format!("kernel {name}"));
+    let expected: Vec<_> = expected.iter().map(|name| (name.as_str(), shape, name == "kernel alone")).collect();
+    assert_eq!(stored, expected);
+    let given = surgery::given(model.bytes(), [("kernel alone", shape)].into_iter()).unwrap();
+    let given = Model::from_bytes(given, model.beside().clone()).unwrap();
+    assert!(given.graph().initializer("kernel alone").is_none() && given.graph().initializer("kernel shown").is_some());
+    assert_eq!(given.graph().inputs[1].shape, shape.iter().map(|size| Dim::Fixed(*size)).collect::<Vec<_>>());
+}
