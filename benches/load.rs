@@ -60,7 +60,7 @@ fn loading(criterion: &mut Criterion) {
                 let here = known.is_none().then(|| inferred(&model));
                 let known = known.or(here.as_ref()).unwrap();
                 let made = autodiff::differentiate(&model, known, &request).unwrap();
-                engine.load(&made.bytes, &made.beside, Effort::Full).unwrap()
+                engine.load(&made.bytes, &made.beside, Effort::Utmost).unwrap()
             });
         });
     }

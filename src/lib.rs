@@ -3,7 +3,7 @@
 //! ONNX Runtime only runs forward. lensor rewrites the graph: reverse-mode differentiation from ONNX to ONNX, in
 //! inference operators ([`autodiff`]). What comes out is an ordinary ONNX model with extra outputs, the gradient of
 //! a score with respect to the input and to inner tensors, and it runs on every execution provider. On the processor
-//! an operator of lensor's own takes the place of several where that is faster ([`engine`]).
+//! operators of lensor's own take the place of ONNX's where that is faster ([`engine`]).
 //!
 //! ## How data flows
 //!
