@@ -42,6 +42,9 @@ pub enum NetworkError {
         /// The other outputs.
         others: Vec<String>,
     },
+    /// Nothing comes out.
+    #[error("the network has no outputs: export it again with its scores as output")]
+    NoOutputs,
     /// An output is named that does not exist.
     #[error("the network has no output `{name}` ({origin}){}", suggestion(close))]
     NoSuchTensor {

@@ -140,8 +140,7 @@ fn output(model: &Model, sources: &Sources) -> Result<(String, Origin), NetworkE
     };
     let best = graph.outputs.iter().min_by_key(|output| (!vector(output), unlike(output)));
     let origin = if graph.outputs.len() == 1 { Origin::Only } else { Origin::Outputs };
-    let none = || NetworkError::NoClasses { output: "none".to_owned(), shape: Vec::new(), others: Vec::new() };
-    best.map(|output| (output.name.clone(), origin)).ok_or_else(none)
+    best.map(|output| (output.name.clone(), origin)).ok_or(NetworkError::NoOutputs)
 }
 
 /// What a first look shows.

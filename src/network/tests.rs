@@ -145,6 +145,8 @@ fn a_network_that_is_no_image_classifier_is_refused_by_name() {
     b.output("maps");
     let error = open(b.into_model(16)).err().unwrap();
     assert!(matches!(error, NetworkError::NoClasses { .. }), "{error}");
+    let error = open(with_input([3, 16, 16]).into_model(16)).err().unwrap();
+    assert!(matches!(error, NetworkError::NoOutputs), "{error}");
     let error = open(with_input([5000, 16, 16]).into_model(16)).err().unwrap();
     assert!(error.to_string().contains("[n, 5000, 16, 16]"), "{error}");
 }
