@@ -152,7 +152,8 @@ impl OrtEngine {
     /// A session with lensor's own operators in the place of the runtime's; `None` where that would not help.
     fn with_operators(&self, model: &[u8], beside: &Beside) -> Option<Box<dyn Session>> {
         let model = Model::from_bytes(Bytes::copy_from_slice(model), beside.clone()).ok()?;
-        let LaidOut { model, .. } = &surgery::has_winograd(&model).then(|| self.lay_out(&model))??;
+        let helps = self.has_operators() && surgery::has_winograd(&model) && self.convolves();
+        let LaidOut { model, .. } = &helps.then(|| self.lay_out(&model))??;
         let session = self.load(model.bytes(), model.beside(), Effort::None);
         session.map_err(|error| tracing::warn!(%error, "lensor's own operators are not used")).ok()
     }

@@ -27,6 +27,12 @@ pub struct LaidOut {
 }
 
 impl OrtEngine {
+    /// Whether the runtime lays maps out here as lensor's own convolutions take them.
+    pub(super) fn convolves(&self) -> bool {
+        let block = self.builder(Effort::Light).and_then(block);
+        block.is_ok_and(|block| block > 1 && block == winograd::block())
+    }
+
     pub(super) fn laid_out(&self, model: &Model) -> Result<LaidOut, Box<dyn std::error::Error>> {
         let block = block(self.builder(Effort::Light)?)?;
         let folder = tempfile::Builder::new().prefix("lensor-").tempdir()?;
