@@ -54,8 +54,16 @@ fn environment(library: &Library) -> Result<(Environment, Library), LibraryError
     })?;
     let refused = |error: ort::Error| LibraryError::Refused { path: library.path.clone(), reason: error.to_string() };
     let environment = builder.with_name("lensor").with_telemetry(false).build().map_err(refused)?;
+    know_operators(&environment).map_err(refused)?;
     *loaded = Some((environment.clone(), library.clone()));
     Ok((environment, library.clone()))
+}
+
+/// Makes lensor's operators known to the runtime. It notes their domain with the first session that has them, and of two that are
+/// made at the same time one fails (microsoft/onnxruntime#22663).
+fn know_operators(environment: &Environment) -> Result<(), ort::Error> {
+    let builder = ort::session::Session::builder(environment)?.with_intra_threads(1)?;
+    builder.with_operators(operators::all()?)?.commit_from_memory(TRIAL).map(drop)
 }
 
 /// The execution providers that are compiled into the library and that lensor uses. Whether the machine has what they
