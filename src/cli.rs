@@ -27,6 +27,7 @@ mod bar;
 mod check;
 mod circuits;
 mod completions;
+mod differentiate;
 mod doctor;
 mod equation;
 mod explain;
@@ -78,6 +79,7 @@ enum Command {
     Explain(Box<explain::Explain>),
     Check(check::Check),
     Layers(layers::Layers),
+    Differentiate(differentiate::Differentiate),
     Prepare(prepare::Prepare),
     Filters(filters::Filters),
     Features(Box<features::Features>),
@@ -251,6 +253,7 @@ fn run(cli: Cli, cancel: &Cancel) -> Outcome {
         Command::Explain(args) => explain::run(&args, &context),
         Command::Check(args) => check::run(args, context),
         Command::Layers(args) => layers::run(&args, &context),
+        Command::Differentiate(args) => differentiate::run(&args, &context),
         Command::Filters(args) => filters::run(&args, &context),
         Command::Prepare(args) => prepare::run(&args, &context),
         Command::Features(args) => features::run(&args, &context),

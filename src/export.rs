@@ -12,6 +12,7 @@ pub mod gif;
 pub mod json;
 pub mod npy;
 pub mod npz;
+pub mod onnx;
 pub mod png;
 
 pub use format::Format;

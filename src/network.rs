@@ -26,6 +26,7 @@ mod batch;
 mod branches;
 pub mod digest;
 mod error;
+mod gradient_model;
 mod halves;
 mod memo;
 pub mod observe;
@@ -67,6 +68,20 @@ pub enum At<'a> {
     Input,
     /// The feature maps of these layers.
     Layers(&'a [usize]),
+}
+
+impl At<'_> {
+    /// The tensors whose gradients, and those whose values are wanted.
+    fn asked<'a>(
+        self,
+        input: &'a ImageInput,
+        layers: &'a [Layer],
+    ) -> Result<(Vec<&'a str>, Vec<&'a str>), NetworkError> {
+        Ok(match self {
+            At::Input => (vec![input.name.as_str()], Vec::new()),
+            At::Layers(wanted) => (tensors(layers, wanted)?, tensors(layers, wanted)?),
+        })
+    }
 }
 
 /// The gradient of a score.
@@ -248,10 +263,7 @@ impl Network {
         let seeds = self.seeds(targets)?;
         self.observe()?;
         let observations = self.observations.get_or_insert_default();
-        let (wrt, taps) = match at {
-            At::Input => (vec![self.input.name.as_str()], Vec::new()),
-            At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
-        };
+        let (wrt, taps) = at.asked(&self.input, &self.layers)?;
         let (logits, activation, operators) = (self.logits.as_str(), self.activation, self.engine.has_operators());
         let policy = Policy::Gradient;
         let request = Request { logits, activation, wrt: &wrt, taps: &taps, policy, sum: false, operators };

@@ -21,11 +21,13 @@ pub mod surgery;
 pub mod tap;
 mod tensor;
 mod validate;
+mod whole;
 mod wire;
 
 pub use beside::Beside;
 pub use graph::{Dim, Graph, Node, ValueInfo};
 pub use proto::DataType;
+pub use whole::{settled, whole, whole_size};
 
 /// Domain of lensor's own operators.
 pub const DOMAIN: &str = "lensor";

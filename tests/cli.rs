@@ -303,6 +303,35 @@ fn layers_are_listed_by_name() {
 }
 
 #[test]
+fn the_gradient_is_written_as_a_network() {
+    let studio = Studio::new();
+    let report = json(on_colours(&studio, &["differentiate", "--out", "gradient.onnx", "--json"]));
+    let names = |ends: &Value| -> Vec<String> {
+        ends.as_array().unwrap().iter().map(|end| end["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&report["inputs"])[1..], ["lensor/seed_logit", "lensor/seed_probability"]);
+    assert_eq!(names(&report["outputs"])[1], "lensor/gradient");
+    assert_eq!(report["outputs"][1]["shape"], report["inputs"][0]["shape"]);
+    assert_eq!(report["files"], serde_json::json!(["gradient.onnx"]));
+    let file = studio.folder().join("gradient.onnx");
+    let first = std::fs::read(&file).unwrap();
+    let text = succeeded(on_colours(&studio, &["differentiate", "--out", "gradient.onnx"]));
+    assert!(text.contains("lensor/gradient") && text.contains("gradient at the input"), "{text}");
+    assert_eq!(std::fs::read(&file).unwrap(), first);
+    let text = succeeded(on_colours(&studio, &["differentiate", "--layer", "0", "--out", "layer.onnx"]));
+    assert!(text.contains("gradient at ") && text.contains("feature maps of "), "{text}");
+    for (arguments, exit, words) in [
+        (&["--out", "gradient.npz"][..], 2, "does not end in .onnx"),
+        (&["--out", "none/gradient.onnx"], 1, "there is no folder none"),
+        (&["--layer", "conv9", "--out", "x.onnx"], 1, "conv9"),
+    ] {
+        let output = on_colours(&studio, &[&["differentiate"], arguments].concat());
+        assert_eq!(code(&output), exit);
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_check_says_what_the_network_is_and_proves_its_gradients() {
     let studio = Studio::new();
     studio.square("red.png", RED);

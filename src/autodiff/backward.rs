@@ -157,16 +157,28 @@ impl<'a> Backward<'a> {
     /// Says what shape a tensor's gradient has: the runtime keeps a product of two tensors in its blocked layout of
     /// convolutions only where it knows that they are of one shape.
     fn describe(&mut self, tensor: &str, gradient: &str) {
-        let Some(observed) = self.observations.get(tensor).filter(|seen| seen.element == ElementType::F32) else {
-            return;
-        };
+        if let Some(shape) = self.shape_of(tensor, self.sums(tensor)) {
+            self.builder.describe(gradient, DataType::Float, &shape);
+        }
+    }
+
+    /// Sizes of the axes of a tensor of 32-bit floats for any batch, or for one picture where it is a sum over them.
+    fn shape_of(&self, tensor: &str, sum: bool) -> Option<Vec<Dim>> {
+        let observed = self.observations.get(tensor).filter(|seen| seen.element == ElementType::F32)?;
         let mut shape: Vec<Dim> = observed.shape.iter().map(|size| Dim::Fixed(*size)).collect();
-        let batch = observed.batch.filter(|_| !self.sums(tensor)).and_then(|axis| shape.get_mut(axis));
-        if let Some(dim) = batch {
+        if let Some(dim) = observed.batch.filter(|_| !sum).and_then(|axis| shape.get_mut(axis)) {
             // Some axes hold several parts of each picture.
             *dim = if *dim == Dim::Fixed(1) { self.batch.clone() } else { Dim::Unknown };
         }
-        self.builder.describe(gradient, DataType::Float, &shape);
+        Some(shape)
+    }
+
+    /// Makes a tensor an output, `shape` being its own where that is known: programs other than the runtime ask for it.
+    fn output(&mut self, tensor: &str, shape: Option<Vec<Dim>>) {
+        match shape {
+            Some(shape) => self.builder.shaped_output(tensor, DataType::Float, &shape),
+            None => self.builder.output(tensor),
+        }
     }
 
     /// The node that makes a tensor.
@@ -223,27 +235,32 @@ impl<'a> Backward<'a> {
 
     /// Makes the gradients of some tensors outputs and returns their names.
     pub fn expose_gradients(&mut self, tensors: &[&str]) -> Result<Vec<String>, AutodiffError> {
-        tensors.iter().map(|tensor| self.expose_gradient(tensor)).collect()
+        let hint =
+            |tensor: &&str| if tensors.len() == 1 { "gradient".to_owned() } else { format!("gradient/{tensor}") };
+        tensors.iter().map(|tensor| self.expose_gradient(tensor, &hint(tensor))).collect()
     }
 
-    fn expose_gradient(&mut self, tensor: &str) -> Result<String, AutodiffError> {
+    fn expose_gradient(&mut self, tensor: &str, hint: &str) -> Result<String, AutodiffError> {
         let disconnected = || AutodiffError::Disconnected { tensor: tensor.to_owned(), score: self.score.to_owned() };
         let gradient = self.gradient(tensor).ok_or_else(disconnected)?;
-        let name = self.builder.fresh("gradient");
+        let name = self.builder.fresh(hint);
         self.builder.named_node("Identity", &[&gradient], &[&name], &[]);
-        self.builder.output(&name);
+        let shape = self.shape_of(tensor, self.sums(tensor));
+        self.output(&name, shape);
         Ok(name)
     }
 
     /// The finished model, with these tensors of the forward pass as outputs too, and what lies beside it.
     pub fn finish<'t>(mut self, taps: impl Iterator<Item = &'t &'t str>) -> Result<(Vec<u8>, Beside), AutodiffError> {
-        let taps: HashSet<&str> = taps.copied().collect();
-        if let Some(tensor) = taps.iter().find(|tensor| !self.model.graph().contains(tensor)) {
-            return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
-        }
-        let outputs = &self.model.graph().outputs;
-        for tensor in taps.iter().filter(|tensor| !outputs.iter().any(|output| output.name == ***tensor)) {
-            self.builder.output(tensor);
+        let mut outputs: HashSet<&str> = self.model.graph().outputs.iter().map(|output| output.name.as_str()).collect();
+        for tensor in taps {
+            if !self.model.graph().contains(tensor) {
+                return Err(AutodiffError::UnknownTensor { tensor: (*tensor).to_owned() });
+            }
+            if outputs.insert(tensor) {
+                let shape = self.shape_of(tensor, false);
+                self.output(tensor, shape);
+            }
         }
         self.builder.prune();
         let (addition, kept) = self.builder.finish_apart();

@@ -14,7 +14,7 @@ use crate::engine::{Cancel, Effort, Engine, EngineError, Given, Held, Session, V
 use crate::onnx::{DataType, Graph, Model, surgery};
 
 use super::prediction::predicted;
-use super::{At, Gradients, Network, NetworkError, batch, observe, tensors};
+use super::{At, Gradients, Network, NetworkError, batch, observe};
 
 /// Most pairs of sessions kept: each holds kernels turned for its way back.
 const KEPT: usize = 2;
@@ -241,10 +241,7 @@ impl Network {
     /// The halves that give gradients there, made if there are none, and not among those that are kept while they are used.
     fn pair(&mut self, at: At<'_>) -> Result<Pair, NetworkError> {
         self.observe()?;
-        let (wrt, taps) = match at {
-            At::Input => (vec![self.input.name.as_str()], Vec::new()),
-            At::Layers(layers) => (tensors(&self.layers, layers)?, tensors(&self.layers, layers)?),
-        };
+        let (wrt, taps) = at.asked(&self.input, &self.layers)?;
         let serves = |pair: &Pair| pair.wrt.iter().eq(&wrt) && pair.taps.iter().eq(&taps);
         match self.halves.0.iter().position(serves) {
             Some(at) => Ok(self.halves.0.remove(at)),

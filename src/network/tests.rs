@@ -107,6 +107,37 @@ fn a_layer_is_pulled_back_to_the_input_and_to_the_layers_before_it() {
     assert!(matches!(error, NetworkError::Autodiff(_)), "{error}");
 }
 
+#[test]
+fn the_file_with_the_gradient_says_what_the_network_says() {
+    let mut network = open(tiny_a()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (x, targets, cancel) = (pictures(2), [target(1), target(3)], Cancel::new());
+    for at in [At::Input, At::Layers(&[2, 0])] {
+        let made = network.gradient_model(at).unwrap();
+        let (seeds, names) = ([made.seed_logit, made.seed_probability], [made.gradients, made.taps].concat());
+        let path = folder.path().join("gradient.onnx");
+        crate::export::onnx::write(&path, &Model::from_bytes(made.bytes, made.beside).unwrap()).unwrap();
+        let file = Model::from_bytes(std::fs::read(&path).unwrap(), None).unwrap();
+        assert!(file.graph().nodes.iter().all(|node| node.domain.is_empty()), "operators that are not ONNX's");
+        assert!(file.graph().outputs[1..].iter().all(|output| output.elem == crate::onnx::DataType::Float), "no type");
+        let mut session = engine().load(file.bytes(), file.beside(), crate::engine::Effort::Full).unwrap();
+        let mut seed = Array2::zeros((2, 5));
+        (seed[[0, 1]], seed[[1, 3]]) = (1.0, 1.0);
+        let [logit, probability] = [Value::from(seed.clone()), Value::from(seed * 0.0)];
+        let fed = Value::from(x.clone());
+        let inputs = [("x", &fed), (seeds[0].as_str(), &logit), (seeds[1].as_str(), &probability)];
+        let outputs: Vec<&str> = names.iter().map(String::as_str).collect();
+        let values = session.run(&inputs, &outputs, &cancel).unwrap();
+        let known = network.gradient(&x, &targets, at, &cancel).unwrap();
+        let known = known.gradients.iter().chain(&known.activations);
+        for (value, known) in values.into_iter().zip(known) {
+            let Value::F32(value) = value else { panic!("{value:?}") };
+            assert_eq!(value.shape(), known.shape());
+            assert!((&value - known).iter().all(|difference| difference.abs() < 1e-6));
+        }
+    }
+}
+
 /// A graph that says its batch is free and reshapes to a batch of one inside.
 #[test]
 fn a_graph_that_only_pretends_to_take_batches_is_run_picture_by_picture() {

@@ -89,8 +89,16 @@ pub(super) fn location(tensor: &TensorProto) -> Option<&str> {
 
 /// The tensor of this many bytes that lies in memory.
 pub(super) fn elsewhere(tensor: TensorProto, name: String, length: usize) -> TensorProto {
+    lying(tensor, name, 0, length)
+}
+
+/// The tensor whose elements are the bytes from `offset` on at a location.
+pub(super) fn lying(tensor: TensorProto, location: String, offset: usize, length: usize) -> TensorProto {
     let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_owned(), value };
-    let external_data = vec![entry("location", name), entry("length", length.to_string())];
+    let offset = (offset > 0).then(|| entry("offset", offset.to_string()));
+    let mut external_data = vec![entry("location", location)];
+    external_data.extend(offset);
+    external_data.push(entry("length", length.to_string()));
     TensorProto { raw_data: None, external_data, data_location: EXTERNAL, ..tensor }
 }
 

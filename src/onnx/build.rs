@@ -171,6 +171,11 @@ impl GraphBuilder {
         self.graph.output.push(ValueInfoProto { name: name.to_owned(), r#type: None });
     }
 
+    /// As [`GraphBuilder::output`], with its type.
+    pub fn shaped_output(&mut self, name: &str, elem: DataType, shape: &[Dim]) {
+        self.graph.output.push(typed(name, elem, shape));
+    }
+
     /// Drops the nodes and constants that no output is made from.
     pub fn prune(&mut self) {
         let graph = &mut self.graph;

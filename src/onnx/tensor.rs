@@ -107,6 +107,18 @@ fn raw(tensor: &TensorProto, count: usize, size: usize, beside: &Beside) -> Resu
     Ok(bytes)
 }
 
+/// The bytes of a tensor whose elements, of any type but strings, lie elsewhere.
+pub(super) fn elsewhere(tensor: &TensorProto, beside: &Beside) -> Result<Bytes, OnnxError> {
+    external(tensor, external_size(tensor)?, beside)
+}
+
+/// How many bytes the elements of such a tensor take.
+pub(super) fn external_size(tensor: &TensorProto) -> Result<usize, OnnxError> {
+    let (_, count) = shape(tensor)?;
+    let bits = bits(tensor.data_type).ok_or_else(|| error(tensor, "strings cannot be external data".into()))?;
+    Ok(count.checked_mul(bits).ok_or_else(|| error(tensor, "too many elements".into()))?.div_ceil(8))
+}
+
 fn external(tensor: &TensorProto, wanted: usize, beside: &Beside) -> Result<Bytes, OnnxError> {
     match located(tensor, wanted, beside)? {
         Place::Memory(constant, offset) => Ok(constant.bytes().slice(offset..offset + wanted)),
@@ -184,9 +196,7 @@ pub(super) fn check(tensor: &TensorProto, beside: &Beside) -> Result<(), OnnxErr
         return Err(error(tensor, format!("the shape {:?} asks for more than 2 GiB", tensor.dims)));
     }
     if tensor.data_location == EXTERNAL {
-        let bits = bits.ok_or_else(|| error(tensor, "strings cannot be external data".into()))?;
-        let wanted = count.checked_mul(bits).ok_or_else(|| error(tensor, "too many elements".into()))?.div_ceil(8);
-        return located(tensor, wanted, beside).map(|_| ());
+        return located(tensor, external_size(tensor)?, beside).map(|_| ());
     }
     let fill = |there: usize, wanted: usize, what: &str| match there == wanted {
         true => Ok(()),
