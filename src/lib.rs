@@ -3,8 +3,7 @@
 //! ONNX Runtime only runs forward. lensor rewrites the graph: reverse-mode differentiation from ONNX to ONNX, in
 //! inference operators ([`autodiff`]). What comes out is an ordinary ONNX model with extra outputs, the gradient of
 //! a score with respect to the input and to inner tensors, and it runs on every execution provider; `lensor differentiate`
-//! writes it as a file. On the processor
-//! operators of lensor's own take the place of ONNX's where that is faster ([`engine`]).
+//! writes it to a file. On the processor operators of lensor's own take the place of ONNX's where that is faster ([`engine`]).
 //!
 //! ## How data flows
 //!
