@@ -113,7 +113,7 @@ impl<'a> Outline<'a> {
                 break;
             }
             if known.sizes.len() == self.plan.tensors.len() {
-                return Ok(self.fits(&known).then_some(known));
+                return Ok((self.fits(&known) && self.is_computed(&known)).then_some(known));
             }
             if (known.sizes.len(), known.values.len()) == before {
                 break;
@@ -215,9 +215,9 @@ impl<'a> Outline<'a> {
         let (mut ready, mut shapes): (HashSet<&str>, HashMap<String, Value>) = Default::default();
         let mut work = 0u64;
         for node in graph.nodes.iter().filter(|node| !known.values.contains_key(node.output())) {
-            let sizes = node.input(0).and_then(|input| known.sizes.get(input));
-            match (node.op_type.as_str(), sizes) {
-                ("Shape" | "Size", Some(sizes)) => drop(shapes.insert(node.output().to_owned(), told(node, sizes))),
+            let sizes = || node.input(0).and_then(|input| self.sizes(known, input));
+            match (node.op_type.as_str(), sizes()) {
+                ("Shape" | "Size", Some(sizes)) => drop(shapes.insert(node.output().to_owned(), told(node, &sizes))),
                 ("Shape" | "Size", None) => {}
                 _ => {
                     let here = |name: &str| {
@@ -249,8 +249,7 @@ impl<'a> Outline<'a> {
         known.values.extend(shapes);
         let elements = |tensor: &&str| known.sizes.get(*tensor).map_or(0, |sizes| sizes.iter().product::<usize>());
         // Of weights that are computed step by step only the last are of use: the others are made again where they are needed.
-        let varies = |node: &&Node| node.outputs.iter().any(|output| self.plan.varies.contains(output.as_str()));
-        let taken: HashSet<&str> = graph.nodes.iter().filter(varies).flat_map(Node::uses).collect();
+        let taken = self.taken();
         let worth = |tensor: &&str| elements(tensor) <= MOST_SIZES || taken.contains(tensor);
         let computed = |tensor: &&str| ready.contains(tensor) && !known.values.contains_key(*tensor) && worth(tensor);
         let computed: Vec<&str> = self.plan.fixed.iter().copied().filter(computed).collect();
@@ -264,6 +263,12 @@ impl<'a> Outline<'a> {
                 Ok(made.ok().map(|made| known.values.extend(computed.into_iter().map(str::to_owned).zip(made))))
             }
         }
+    }
+
+    /// What is used to compute something from the picture.
+    fn taken(&self) -> HashSet<&'a str> {
+        let varies = |node: &&Node| node.outputs.iter().any(|output| self.plan.varies.contains(output.as_str()));
+        self.graph().nodes.iter().filter(varies).flat_map(Node::uses).collect()
     }
 
     /// Runs the part of the model that makes these tensors of what is known.
@@ -299,6 +304,12 @@ impl<'a> Outline<'a> {
         };
         let outputs: usize = self.sizes(known, node.output()).unwrap_or_default().iter().product();
         (outputs as u64).saturating_mul(inner as u64)
+    }
+
+    /// Whether the elements are known of all that is used beside the picture and is the same for each.
+    fn is_computed(&self, known: &Known<'a>) -> bool {
+        let taken = self.taken();
+        self.plan.fixed.iter().filter(|tensor| taken.contains(*tensor)).all(|tensor| known.values.contains_key(*tensor))
     }
 
     /// Whether all nodes can take what they are given, where the runtime looks at that only when it runs.
@@ -415,7 +426,9 @@ mod tests {
         let [weights, factor] = [sine((32, 3, 3, 3), [0.3, 1.7, 0.3]), sine((1, 1, 1, 1), [1.0, 0.3, 0.9])];
         let [weights, factor] = [weights, factor].map(|values| b.floats(values.view()));
         let scaled = b.node("Mul", &[&weights, &factor], &[]);
-        let kernel = b.node("Mul", &[&scaled, &factor], &[]);
+        // As it is exported where nothing is folded.
+        let sizes = b.node("Shape", &[&weights], &[]);
+        let kernel = b.node("Reshape", &[&scaled, &sizes], &[]);
         b.named_node("Conv", &["x", &kernel], &["y"], &[]);
         b.output("y");
         let model = Model::from_bytes(b.into_model(17), None).unwrap();
