@@ -34,6 +34,7 @@ pub mod indexer;
 mod inside;
 pub mod painter;
 pub mod progress;
+pub mod row;
 pub mod sheet;
 pub mod subject;
 pub mod worker;

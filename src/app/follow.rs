@@ -112,16 +112,10 @@ fn paint(state: &mut State, effects: &mut Vec<Effect>) {
     let wanted = panes::visible(state);
     let places: BTreeSet<u32> = wanted.iter().filter(|pane| pane.subject.is_some()).map(|pane| pane.place).collect();
     state.panes.retain(|place, _| places.contains(place));
-    let mut rooms: Vec<u32> =
-        wanted.iter().filter(|want| want.subject.is_some()).map(|want| want.area.area()).collect();
-    rooms.sort_unstable_by_key(|room| std::cmp::Reverse(*room));
-    let small = rooms.get(state.encoding.most()).copied();
     for want in wanted {
         let Some(subject) = want.subject else { continue };
         let room = want.area.as_size();
-        let is_small = small.is_some_and(|small| want.area.area() <= small);
-        let encoding = if is_small { state.encoding.small() } else { state.encoding };
-        let order = Order { place: want.place, subject, room, encoding, epoch: state.epoch };
+        let order = Order { place: want.place, subject, room, encoding: state.encoding, epoch: state.epoch };
         let pane = state.panes.entry(want.place).or_default();
         if pane.ordered.as_ref().is_none_or(|(_, ordered)| *ordered != order) {
             state.serial += 1;

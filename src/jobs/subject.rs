@@ -9,6 +9,7 @@ use image::RgbImage;
 use ndarray::{Array2, Array3, Axis};
 
 use super::circuit::Drawing;
+use super::row::Row;
 use super::sheet::Page;
 use super::{Facts, Seen};
 use crate::attribution::{AlphaPath, Attribution, Raw};
@@ -55,6 +56,8 @@ pub enum Subject {
     Circuit(Drawing),
     /// Another subject with a place on it marked.
     Marked(Box<Subject>, Mark),
+    /// Others side by side.
+    Row(Row),
 }
 
 /// A place on a picture, as parts of its width and height, and the colour of the frame around it.
@@ -92,6 +95,7 @@ impl PartialEq for Subject {
             (Self::Sheet(a), Self::Sheet(b)) => a == b,
             (Self::Circuit(a), Self::Circuit(b)) => a == b,
             (Self::Marked(a, m), Self::Marked(b, n)) => a == b && m == n,
+            (Self::Row(a), Self::Row(b)) => a == b,
             _ => false,
         }
     }
@@ -122,6 +126,7 @@ impl Subject {
             Self::Sheet(page) => page.size,
             Self::Circuit(drawing) => drawing.dimensions(),
             Self::Marked(subject, _) => subject.dimensions(),
+            Self::Row(row) => row.size,
             Self::Interpolated(_, of, _) => of.path.as_ref().map_or((1, 1), |path| of_input(&path.input)),
         }
     }
@@ -134,6 +139,7 @@ impl Subject {
             Self::Photo(picture) => plain((*scale(&picture.rgb, width, height)).clone()),
             Self::Sheet(page) => plain(page.paint((width, height))),
             Self::Circuit(drawing) => plain(drawing.paint((width, height), scale)),
+            Self::Row(row) => plain(row.paint(scale)),
             Self::Marked(subject, Mark { edges, colour }) => {
                 let painted = subject.paint((width, height), scale);
                 // A frame of a pixel of the screen, however few pixels the picture has.

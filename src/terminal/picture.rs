@@ -97,14 +97,9 @@ impl Encoding {
         Size::new(columns as u16, rows as u16)
     }
 
-    /// Pictures that are drawn so at once. tmux keeps few, older ones of the same places among them.
+    /// Pictures that may be on the screen at once. tmux keeps few, older ones of the same places among them.
     pub fn most(&self) -> usize {
         if self.tmux && self.graphics == Graphics::Sixel { 5 } else { usize::MAX }
-    }
-
-    /// The same for small pictures beside larger ones, where there are more than can be drawn so.
-    pub fn small(&self) -> Self {
-        Self { graphics: Graphics::Halfblocks, ..*self }
     }
 
     /// The part of a room that one picture can fill.
@@ -225,11 +220,14 @@ impl Encoded {
         let scaled = new.pixels.dimensions() != new.encoding.pixels(self.size);
         let alike = self.size == before.size && new.encoding == old.encoding && !scaled;
         let (width, height) = new.encoding.cell;
-        let parts = alike.then(|| changes::between(&old.pixels, &new.pixels, (width.into(), height.into())));
-        // A part that loses its last rows would leave those of the old picture.
-        let by_bands = new.encoding.tmux && new.encoding.graphics == Graphics::Sixel;
-        let cut = |part: &Rect| by_bands && u32::from(part.height * height) % BAND != 0;
-        parts.flatten().filter(|parts| !parts.iter().any(cut))
+        let parts =
+            alike.then(|| changes::between(&old.pixels, &new.pixels, (width.into(), height.into()))).flatten()?;
+        if !self.is_stored() {
+            return Some(parts);
+        }
+        let parts: Vec<Rect> = parts.into_iter().map(|part| in_bands(part, self.size.height, height)).collect();
+        let area: u32 = parts.iter().map(|part| part.area()).sum();
+        (area * 2 <= self.size.area()).then_some(parts)
     }
 
     /// Appends what draws such a rectangle of the picture at the cursor, under the kitty id `id`.
@@ -266,6 +264,14 @@ impl Encoded {
     pub fn is_kept(&self) -> bool {
         matches!(&self.form, Form::Pixels(pixels) if pixels.encoding.graphics == Graphics::Kitty)
     }
+}
+
+/// A part with so many more rows of cells that they are whole bands: one that loses its last rows of pixels would leave those
+/// of the old picture. What is as high as the picture, `most` cells of `cell` pixels, is cut as that is.
+fn in_bands(part: Rect, most: u16, cell: u16) -> Rect {
+    let unit = (1..BAND as u16).find(|rows| u32::from(rows * cell).is_multiple_of(BAND)).unwrap_or(BAND as u16);
+    let height = part.height.next_multiple_of(unit).min(most);
+    Rect { y: part.y.min(most - height), height, ..part }
 }
 
 /// Scales with an antialiasing filter; the picture itself where nothing is to be done.
@@ -336,17 +342,20 @@ mod tests {
             raster.split_once('#').unwrap().0.parse::<u32>().unwrap()
         };
         assert_eq!((rows(false), rows(true)), (38, 36));
-        let changed = |tmux, height| {
+        let changed = |tmux, height, rows| {
             let e = Encoding { cell: (9, height), tmux, ..encoding(Graphics::Sixel) };
-            let size = Size::new(40, 12);
+            let size = Size::new(40, rows);
             let (width, tall) = e.pixels(size);
             let plain = RgbImage::new(width, tall);
             let mut other = plain.clone();
-            other.put_pixel(3, 3, image::Rgb([255; 3]));
+            other.put_pixel(3, tall - 3, image::Rgb([255; 3]));
             let [old, new] = [plain, other].map(|picture| e.encode(&picture, size, 0).unwrap());
-            new.changed(&old).map(|parts| parts.len())
+            new.changed(&old).unwrap()
         };
-        assert_eq!((changed(false, 19), changed(true, 19), changed(true, 18)), (Some(1), None, Some(1)));
+        let part = |y, height| vec![Rect::new(0, y, 1, height)];
+        assert_eq!((changed(false, 19, 12), changed(true, 18, 12)), (part(11, 1), part(11, 1)));
+        assert_eq!((changed(true, 19, 12), changed(true, 20, 12)), (part(6, 6), part(9, 3)), "rows of whole bands");
+        assert_eq!(changed(true, 19, 5), part(0, 5), "as high as the picture, which is cut too");
     }
 
     #[test]

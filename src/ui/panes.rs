@@ -2,11 +2,13 @@
 //!
 //! Both the view and the orders to the painters come from here. Must not paint.
 
-use ratatui::layout::{Constraint, Layout, Margin, Rect};
+use ratatui::layout::{Constraint, Layout, Margin, Rect, Size};
 
+use super::centred;
 use super::layout::regions;
 use super::view::{self, Entries};
 use crate::app::state::State;
+use crate::jobs::row::Row;
 use crate::jobs::subject::Subject;
 
 /// Places of the strip begin here; those of the canvas at 0.
@@ -68,8 +70,41 @@ impl Strip {
 pub fn visible(state: &State) -> Vec<Pane> {
     let mut panes = canvas(state);
     panes.extend(panel(state));
-    panes.extend(strip(state).into_iter().flat_map(|strip| strip.cells).map(|cell| cell.pane));
+    let small: Vec<Pane> = strip(state).into_iter().flat_map(|strip| strip.cells).map(|cell| cell.pane).collect();
+    let too_many = panes.len() + small.len() > state.encoding.most();
+    panes.extend(if too_many { joined(state, small) } else { small });
     panes
+}
+
+/// Panes side by side as one, or as few as reach that far.
+fn joined(state: &State, panes: Vec<Pane>) -> Vec<Pane> {
+    let reach = state.encoding.reach(Size::new(u16::MAX, 1)).width;
+    let mut rows: Vec<Vec<Pane>> = Vec::new();
+    for pane in panes {
+        match rows.last_mut() {
+            Some(row) if pane.area.right() - row[0].area.x <= reach => row.push(pane),
+            _ => rows.push(vec![pane]),
+        }
+    }
+    rows.into_iter().filter_map(|row| one(state, row)).collect()
+}
+
+/// Panes side by side as one.
+fn one(state: &State, panes: Vec<Pane>) -> Option<Pane> {
+    let area = panes.iter().map(|pane| pane.area).reduce(Rect::union)?;
+    let place = panes.first()?.place;
+    let pixels = |cells| state.encoding.pixels(cells);
+    let part = |pane: Pane| {
+        let subject = pane.subject?;
+        let fitted = centred(state.encoding.fit(subject.dimensions(), pane.area.as_size()), pane.area);
+        let (x, y) = pixels(Size::new(fitted.x - area.x, fitted.y - area.y));
+        let (width, height) = pixels(fitted.as_size());
+        Some(([x, y, width, height], subject))
+    };
+    let parts: Vec<_> = panes.into_iter().filter_map(part).collect();
+    let any = !parts.is_empty();
+    let row = Row { parts, size: pixels(area.as_size()), ground: state.ground() };
+    Some(Pane { place, area, caption: String::new(), subject: any.then_some(Subject::Row(row)) })
 }
 
 /// The pictures of the canvas.

@@ -424,22 +424,25 @@ proptest! {
 }
 
 #[test]
-fn behind_tmux_only_the_largest_pictures_are_sixels() {
+fn behind_tmux_the_strip_is_one_picture() {
     let mut state = start("dark");
     state.encoding = Encoding { graphics: Graphics::Sixel, cell: (10, 20), registers: 256, tmux: true };
     let effects = update(&mut state, Msg::Resize(Size::new(160, 48), None));
     settle(&mut state, effects);
     typed(&mut state, "1");
-    let drawn = |state: &State, graphics| {
-        let orders = state.panes.values().filter_map(|pane| pane.ordered.as_ref());
-        orders
-            .filter(|(_, order)| order.encoding.graphics == graphics)
-            .map(|(_, order)| order.place)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(drawn(&state, Graphics::Sixel), [0, 1, 2, 3, 4]);
-    assert_eq!(drawn(&state, Graphics::Halfblocks), [16, 17, 18], "the strip");
+    let places = |state: &State| state.panes.keys().copied().collect::<Vec<_>>();
+    assert_eq!(places(&state), [0, 1, 2, 3, 4, 16]);
+    let Some(Subject::Row(row)) = state.panes[&16].shown.as_ref().map(|shown| &shown.subject) else { panic!() };
+    let apart = crate::ui::panes::strip(&state).unwrap().cells;
+    let left = |at: usize| row.parts[at].0[0];
+    assert_eq!((row.parts.len(), apart.len()), (3, 3));
+    assert_eq!(left(1) - left(0), u32::from(apart[1].label.x - apart[0].label.x) * 10, "above their names");
     state.encoding.tmux = false;
     typed(&mut state, "2 1");
-    assert!(drawn(&state, Graphics::Halfblocks).is_empty());
+    assert_eq!(places(&state), [0, 1, 2, 3, 4, 16, 17, 18]);
+    state.encoding.tmux = true;
+    let effects = update(&mut state, Msg::Resize(Size::new(400, 100), None));
+    settle(&mut state, effects);
+    let mut strip = state.panes.range(16..).map(|(_, pane)| pane.ordered.as_ref().unwrap().1.room.width);
+    assert!(strip.all(|width| width <= 100), "a sixel picture reaches no further");
 }
