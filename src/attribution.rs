@@ -236,7 +236,7 @@ pub enum AttributionError {
     /// The head is none that CAM knows.
     #[error(
         "CAM needs a head of global average pooling and one linear layer, or of one map a class and global average \
-         pooling; this network's head is {head}. Grad-CAM works at any layer"
+         pooling; this network's head is {head}. Grad-CAM needs no such head"
     )]
     NoCam {
         /// The head's operators.

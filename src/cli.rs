@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::config::paths;
 use crate::engine::device::DeviceChoice;
@@ -65,10 +64,10 @@ Without a command the terminal UI opens; where stdout is no terminal, prediction
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")]
 struct Cli {
     #[command(flatten)]
-    global: Global,
+    ui: ui::Ui,
 
     #[command(flatten)]
-    ui: ui::Ui,
+    global: Global,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -94,8 +93,9 @@ enum Command {
     Man(man::Man),
 }
 
-/// Flags that every command takes.
+/// Flags that every command takes. In its help they come after its own.
 #[derive(Debug, Clone, Args)]
+#[command(next_display_order = 900)]
 pub struct Global {
     /// Network to explain, a .onnx file, a folder with one or a bundled one's name [default: the first that is bundled]
     #[arg(long, global = true, value_name = "FILE")]
@@ -234,7 +234,7 @@ pub fn main() -> ExitCode {
         }
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Failure::Usage(message)) => {
-            let _ = Cli::command().error(ErrorKind::InvalidValue, message).print();
+            say(&format!("error: {message}\n\nFor more information, try '--help'."));
             ExitCode::from(2)
         }
         Err(Failure::Failed(error)) => {
@@ -291,6 +291,8 @@ fn printable(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
@@ -303,5 +305,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_commands_own_flags_come_first_in_its_help_and_under_their_headings() {
+        let mut lensor = Cli::command();
+        lensor.build();
+        let help = |command: &mut clap::Command| command.render_long_help().to_string();
+        assert!(help(&mut lensor).contains("\nArguments:\n  [MODEL.onnx|PICTURE|FOLDER]..."));
+        for command in lensor.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            let (name, text) = (command.get_name().to_owned(), help(command));
+            let options = text.split("\nOptions:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+            let place = |flag: &str| options.find(&format!("{flag} "));
+            let own = ["--json", "--out <FILE>"].map(place).into_iter().flatten().max();
+            assert!(own < place("--model <FILE>").or(Some(usize::MAX)), "{name}: {options}");
+            let look = text.split("\nAppearance:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+            assert!(!look.is_some_and(|flags| flags.contains("--out") || flags.contains("--json")), "{name}");
+        }
     }
 }

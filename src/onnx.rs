@@ -35,6 +35,14 @@ pub const DOMAIN: &str = "lensor";
 /// Protobuf's own limit on the size of a message, in bytes.
 pub(crate) const LARGEST: u64 = i32::MAX as u64;
 
+impl OnnxError {
+    /// What is wrong with the file of this name, which is said once.
+    pub fn about(&self, name: &str) -> String {
+        let said = self.to_string();
+        if said.contains(name) { said } else { format!("{name}: {said}") }
+    }
+}
+
 /// Why a model could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OnnxError {

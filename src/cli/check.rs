@@ -24,8 +24,9 @@ const LAYERS: usize = 4;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The gradients are held against differences of the score: along random lines the score has to change by the integral of \
-its gradient, at the input and at layers that are moved by themselves. The error estimates |g' - g| / |g|. Exit code 1 if \
-one of them cannot be computed, or is off by more than 1 %.")]
+its gradient, at the input and at layers that are moved by themselves. The error estimates |g' - g| / |g|. A line reaches so many \
+standard deviations (σ) of the values there to both sides, and its integral is taken in so many cells. Exit code 1 if one \
+of them cannot be computed, or is off by more than 1 %.")]
 pub struct Check {
     /// The network [default: the bundled one], and a picture [default: a bundled one]
     #[arg(value_name = "MODEL.onnx|PICTURE", num_args = 0..=2)]

@@ -25,12 +25,6 @@ pub struct Explain {
     #[arg(required = true, value_name = "PICTURE|FOLDER")]
     pictures: Vec<PathBuf>,
 
-    #[command(flatten)]
-    question: QuestionFlags,
-
-    #[command(flatten)]
-    appearance: Appearance,
-
     /// File to write, may be given more than once; for several pictures a folder, or a name with {name} in it
     #[arg(long, value_name = "FILE")]
     out: Vec<PathBuf>,
@@ -42,6 +36,12 @@ pub struct Explain {
     /// How many classes to list
     #[arg(long, value_name = "N", default_value_t = 5)]
     top: usize,
+
+    #[command(flatten)]
+    question: QuestionFlags,
+
+    #[command(flatten)]
+    appearance: Appearance,
 }
 
 /// Explains the pictures. A picture that fails is reported and skipped, and the exit code says so.

@@ -66,9 +66,6 @@ pub struct Features {
     #[arg(long, value_name = "WHICH", default_value_t = Contrast::Each)]
     contrast: Contrast,
 
-    #[command(flatten)]
-    appearance: Appearance,
-
     /// File to write, may be given more than once
     #[arg(long, value_name = "FILE")]
     out: Vec<PathBuf>,
@@ -76,6 +73,9 @@ pub struct Features {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    appearance: Appearance,
 }
 
 /// Shows the feature maps of a layer, or one of them.

@@ -15,11 +15,8 @@ use crate::paint::preparation;
 /// What is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// The picture, what the network is fed, and each channel
     All,
-    /// The picture as a person sees it
     Picture,
-    /// What the network is fed
     Fed,
 }
 
@@ -35,7 +32,7 @@ pub struct Prepare {
     #[arg(value_name = "PICTURE")]
     picture: PathBuf,
 
-    /// What is drawn
+    /// What is drawn: the picture as a person sees it, what the network is fed, or both and each channel
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Part::All, conflicts_with = "channel")]
     show: Part,
 

@@ -225,6 +225,10 @@ fn describe(graph: &Graph, logits: &str, shape: &impl Fn(&str) -> Option<Vec<usi
         }
         tensor = input;
     }
+    if operators.len() > 6 {
+        operators.truncate(5);
+        operators.push("…");
+    }
     operators.reverse();
     operators.join(" → ")
 }

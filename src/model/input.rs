@@ -42,21 +42,36 @@ pub struct ImageInput {
 
 /// No input, or not just one, looks like a picture.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the network has no image input: one of floats, uint8 or int8 is needed, of shape [batch, channels, height, width] or \
-     [batch, height, width, channels], with sides up to 4096; it has {found}"
-)]
-pub struct NoImageInput {
-    /// What it has.
-    found: String,
+pub enum NoImageInput {
+    /// None does.
+    #[error(
+        "the network has no image input: one of floats, uint8 or int8 is needed, of shape [batch, channels, height, width] \
+         or [batch, height, width, channels], with sides up to 4096; it has {found}"
+    )]
+    Unlike {
+        /// What it has.
+        found: String,
+    },
+    /// There are others.
+    #[error(
+        "the network takes more than one picture: {found}; only networks with one input can be explained, so export it again \
+         with all others fixed"
+    )]
+    Several {
+        /// What it has.
+        found: String,
+    },
 }
 
 impl ImageInput {
     /// The input of a graph that takes pictures.
     pub fn find(graph: &Graph) -> Result<Self, NoImageInput> {
         match graph.inputs.as_slice() {
-            [only] => Self::of(only).ok_or_else(|| none(&graph.inputs)),
-            inputs => Err(none(inputs)),
+            [only] => Self::of(only).ok_or_else(|| NoImageInput::Unlike { found: listed(&graph.inputs) }),
+            inputs if inputs.iter().any(|input| Self::of(input).is_some()) => {
+                Err(NoImageInput::Several { found: listed(inputs) })
+            }
+            inputs => Err(NoImageInput::Unlike { found: listed(inputs) }),
         }
     }
 
@@ -106,7 +121,8 @@ fn element(elem: DataType) -> String {
     }
 }
 
-fn none(inputs: &[ValueInfo]) -> NoImageInput {
+/// Name, type and shape of each.
+fn listed(inputs: &[ValueInfo]) -> String {
     let shape = |info: &ValueInfo| {
         let dims = info.shape.iter().map(|dim| match dim {
             Dim::Fixed(size) => size.to_string(),
@@ -116,7 +132,7 @@ fn none(inputs: &[ValueInfo]) -> NoImageInput {
         format!("{} {} [{}]", info.name, element(info.elem), dims.collect::<Vec<_>>().join(", "))
     };
     let found: Vec<String> = inputs.iter().take(8).map(shape).collect();
-    NoImageInput { found: if found.is_empty() { "no input at all".to_owned() } else { found.join("; ") } }
+    if found.is_empty() { "no input at all".to_owned() } else { found.join(", ") }
 }
 
 #[cfg(test)]
@@ -155,5 +171,15 @@ mod tests {
             let error = input(elem, shape).unwrap_err().to_string();
             assert!(error.contains(&format!("[n, {}, {}, {}]", shape[1], shape[2], shape[3])), "{error}");
         }
+    }
+
+    #[test]
+    fn what_comes_with_a_picture_is_named() {
+        let mut builder = GraphBuilder::new("t");
+        builder.input("image", DataType::Float, &[1, 3, 64, 64].map(Dim::Fixed));
+        builder.input("age", DataType::Float, &[1, 1].map(Dim::Fixed));
+        let model = Model::from_bytes(builder.into_model(17), None).unwrap();
+        let error = ImageInput::find(model.graph()).unwrap_err().to_string();
+        assert!(error.contains("more than one picture: image float32 [1, 3, 64, 64], age float32 [1, 1];"), "{error}");
     }
 }

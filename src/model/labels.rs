@@ -58,22 +58,28 @@ pub enum LabelError {
 
 /// Class names in index order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labels(Vec<String>);
+pub struct Labels {
+    names: Vec<String>,
+    /// How many were given.
+    given: usize,
+}
 
 impl Labels {
     /// `count` classes with the names given; classes beyond them are called by their index, names beyond `count` are
     /// dropped.
     pub fn new(names: impl IntoIterator<Item = String>, count: usize) -> Self {
-        let mut names: Vec<String> = names.into_iter().take(count).collect();
+        let mut names: Vec<String> = names.into_iter().collect();
+        let given = names.len();
+        names.truncate(count);
         names.extend((names.len()..count).map(|index| format!("class {index}")));
-        Self(names)
+        Self { names, given }
     }
 
     /// `count` classes, or numbers, that have no names.
     pub fn unnamed(activation: Activation, count: usize) -> Self {
         match (activation, count) {
-            (Activation::None, 1) => Self(vec!["output".to_owned()]),
-            (Activation::None, _) => Self((0..count).map(|index| format!("output {index}")).collect()),
+            (Activation::None, 1) => Self::new(["output".to_owned()], 1),
+            (Activation::None, _) => Self::new((0..count).map(|index| format!("output {index}")), count),
             _ => Self::new([], count),
         }
     }
@@ -82,7 +88,7 @@ impl Labels {
     pub fn imagenet(classes: usize) -> Option<Self> {
         let background = (classes == 1001).then_some("background");
         matches!(classes, 1000 | 1001)
-            .then(|| Self(background.into_iter().chain(IMAGENET.lines()).map(str::to_owned).collect()))
+            .then(|| Self::new(background.into_iter().chain(IMAGENET.lines()).map(str::to_owned), classes))
     }
 
     /// Reads one name a line for a network with `count` classes.
@@ -103,22 +109,27 @@ impl Labels {
 
     /// Name of a class; its index in words where the network has no such class.
     pub fn name(&self, index: usize) -> String {
-        self.0.get(index).cloned().unwrap_or_else(|| format!("class {index}"))
+        self.names.get(index).cloned().unwrap_or_else(|| format!("class {index}"))
+    }
+
+    /// How many names were given, whatever the number of classes.
+    pub fn given(&self) -> usize {
+        self.given
     }
 
     /// All names in index order.
     pub fn names(&self) -> &[String] {
-        &self.0
+        &self.names
     }
 
     /// Number of classes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.names.len()
     }
 
     /// Whether there is no class at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.is_empty()
     }
 
     /// The class meant by `query`: an index (`340`) or a name (`zebra`, whatever its case).
@@ -126,14 +137,14 @@ impl Labels {
         let query = query.trim();
         let lower = query.to_lowercase();
         let indices: Vec<usize> =
-            (0..self.len()).filter(|&index| self.0.get(index).is_some_and(|n| n.to_lowercase() == lower)).collect();
+            (0..self.len()).filter(|&index| self.names.get(index).is_some_and(|n| n.to_lowercase() == lower)).collect();
         match (indices.as_slice(), query.parse::<usize>()) {
             ([index], _) => Ok(*index),
             ([], Ok(index)) if index < self.len() => Ok(index),
             ([], Ok(index)) => Err(LabelError::Index { index, count: self.len() }),
             ([], Err(_)) => Err(LabelError::Unknown {
                 name: query.to_owned(),
-                close: near(query, self.0.iter().map(String::as_str)),
+                close: near(query, self.names.iter().map(String::as_str)),
             }),
             _ => Err(LabelError::Ambiguous { name: query.to_owned(), indices }),
         }
@@ -169,6 +180,7 @@ mod tests {
         let path = folder.path().join("labels.txt");
         std::fs::write(&path, "cat\r\ndog\n").unwrap();
         assert_eq!(Labels::read(&path, 3).unwrap().names(), ["cat", "dog", "class 2"]);
+        assert_eq!(Labels::read(&path, 1).unwrap().given(), 2);
         assert_eq!(Labels::read(&path, 1).unwrap().names(), ["cat"]);
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(matches!(Labels::read(&path, 1), Err(LabelError::NotLabels { .. })));

@@ -125,7 +125,7 @@ impl fmt::Display for Origin {
             Self::Ending => f.write_str("the network's last operator"),
             Self::Only => f.write_str("the network has no other"),
             Self::Outputs => f.write_str("the likeliest by name, shape and ending"),
-            Self::ImageNet => f.write_str("ImageNet habits"),
+            Self::ImageNet => f.write_str("usual for ImageNet"),
             Self::Default => f.write_str("default"),
         }
     }

@@ -46,7 +46,7 @@ pub enum CardPlace {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The network itself.
-    #[error("{name}: {source}")]
+    #[error("{}", source.about(name))]
     Model {
         /// The file or the bundled network.
         name: String,

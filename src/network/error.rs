@@ -30,7 +30,7 @@ pub enum NetworkError {
     #[error(
         "the output `{output}` has shape {shape:?}, not [batch, classes]{}",
         match others.as_slice() {
-            [] => ": this network is no classifier".to_owned(),
+            [] => ": this network is no classifier, and only a score of a class, or a single number, can be explained".to_owned(),
             others => format!("; choose another with --output: {}", others.join(", ")),
         }
     )]
@@ -39,7 +39,7 @@ pub enum NetworkError {
         output: String,
         /// Its shape for a batch of one.
         shape: Vec<usize>,
-        /// The other outputs.
+        /// The other outputs that may be.
         others: Vec<String>,
     },
     /// Nothing comes out.

@@ -257,6 +257,12 @@ fn exposed<'a>(logits: &'a str, layers: &'a [Layer]) -> Vec<&'a str> {
 fn scores(graph: &Graph, shape: Vec<usize>, output: &str) -> Result<usize, NetworkError> {
     let count = shape.iter().skip(1).product();
     let vector = shape.first() == Some(&1) && shape.iter().skip(2).all(|side| *side == 1) && count > 0;
-    let others = || graph.outputs.iter().map(|other| other.name.clone()).filter(|other| other != output).collect();
-    if vector { Ok(count) } else { Err(NetworkError::NoClasses { output: output.to_owned(), shape, others: others() }) }
+    if vector {
+        return Ok(count);
+    }
+    let one = |side: &Dim| !matches!(side, Dim::Fixed(size) if *size != 1);
+    let may_be =
+        |other: &&ValueInfo| other.shape.len() != 1 && other.shape.iter().skip(2).all(one) && other.name != output;
+    let others = graph.outputs.iter().filter(may_be).map(|other| other.name.clone()).collect();
+    Err(NetworkError::NoClasses { output: output.to_owned(), shape, others })
 }

@@ -244,7 +244,9 @@ fn squeezenet_sees_a_zebra_in_the_zebra() {
         return;
     }
     let mut network = Network::open(&Source::File(file), engine(), &Overrides::default()).unwrap();
-    assert!(network.settings().0.iter().any(|setting| setting.name == "mean" && setting.source == "ImageNet habits"));
+    assert!(
+        network.settings().0.iter().any(|setting| setting.name == "mean" && setting.source == "usual for ImageNet")
+    );
     assert_eq!(network.layers()[network.default_layer().unwrap()].name, "fire9");
     let prepared = network.preprocess().prepare(&Picture::open(&photo).unwrap()).unwrap();
     let x = prepared.input.insert_axis(Axis(0));

@@ -199,6 +199,7 @@ impl Report {
         let wrong = self.gradients.iter().filter(|row| !row.holds).count();
         let percent = self.tolerance * 100.0;
         text.section(match (self.holds, self.gradients.len()) {
+            (true, 1) if !self.is_estimate() => format!("the gradient is right within {percent} %"),
             (true, all) if self.is_estimate() => {
                 format!("all {all} gradients can be computed; through quantisation they are estimates, which nothing can prove")
             }

@@ -25,10 +25,11 @@ impl Listing {
     /// The settings of a network with this input. `output` names the tensor that is explained, and where that came from.
     pub fn new(settings: &Settings, input: &ImageInput, output: (String, Origin)) -> Self {
         let (card, origins) = (&settings.card.input, &settings.origins);
-        let mut resize = card.resize.to_string();
-        if let Some(side) = card.resize_to {
-            resize += &format!(" to {side}, centre cut out");
-        }
+        let resize = match (card.resize_to, card.resize) {
+            (Some(side), how) => format!("{how} to {side}, centre cut out"),
+            (None, Resize::Squash) => format!("squash to {} × {}", card.height, card.width),
+            (None, Resize::ShortestEdge) => "shortest-edge, centre cut out".to_owned(),
+        };
         let labels = match &origins.labels {
             Origin::Default => "none".to_owned(),
             _ => format!("{} names", settings.labels.len()),

@@ -38,8 +38,18 @@ pub(super) fn of(
         "nothing says how pixels are prepared, 0..1 is assumed: set --scale, --mean and --std, or write a card",
     );
     note(
+        !arrays && guessed(&origins.resize) && origins.mean == Origin::ImageNet,
+        "nothing says how pictures of another shape are fitted, they are squashed: --resize shortest-edge --resize-to 256 \
+         cuts out the middle, as is usual for ImageNet",
+    );
+    note(
         guessed(&origins.labels) && settings.activation != Activation::None,
         "its classes have no names: give a file with --labels",
+    );
+    let (given, classes) = (settings.labels.given(), settings.labels.len());
+    note(
+        !guessed(&origins.labels) && given != classes,
+        &format!("{given} names are given for its {classes} classes: are they its own?"),
     );
     note(
         guessed(&origins.activation) && settings.activation == Activation::None,
