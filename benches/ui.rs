@@ -69,7 +69,7 @@ impl Program {
             threads: None,
         };
         let themes = Themes::load(None).0;
-        let (state, _) = State::new(Start {
+        let (mut state, _) = State::new(Start {
             ground: None,
             folder: None,
             encoding: Encoding { graphics, cell: (10, 20), registers: 256, tmux: false },
@@ -78,9 +78,9 @@ impl Program {
             model: None,
             model_flags: Vec::new(),
             pictures: vec![("picture.png".to_owned(), "picture.png".to_owned())],
-            method: MethodId::GradientInput,
             look: Look::default(),
         });
+        state.chosen_method = MethodId::GradientInput;
         let rgb = RgbImage::from_fn(512, 512, |x, y| image::Rgb([x as u8, y as u8, (x ^ y) as u8]));
         let mut program = Self {
             state,

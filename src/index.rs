@@ -79,6 +79,9 @@ pub enum IndexError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The network has nothing to index.
+    #[error("the network has no layers with feature maps, so there is nothing to index")]
+    NoLayers,
     /// There is no home folder to keep indexes in.
     #[error("there is no data folder to keep an index in: name a file with --index")]
     NoHome,

@@ -24,7 +24,7 @@ pub mod layout;
 mod map;
 pub mod mosaic;
 mod numbers;
-mod panel;
+pub mod panel;
 pub mod panes;
 mod popup;
 mod strip;

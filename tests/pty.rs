@@ -188,7 +188,10 @@ fn an_index_is_made_and_seen_by_keys() {
     let mut terminal =
         Terminal::start(Kind::Plain, studio.folder(), env!("CARGO_BIN_EXE_lensor"), &arguments, &variables);
     terminal.wait(&["Grad-CAM ▸ maps", "ready"]);
+    terminal.send("3");
+    terminal.wait(&["Maps ▸ maps:0", "after the activation", "ready"]);
     terminal.send("4");
+    // Where maps lay is what is to be done.
     terminal.wait(&["Examples ▸ maps:0", "there is no index of this folder yet", "i makes it"]);
     terminal.send("i");
     terminal.wait(&["index complete, 3 new pictures"]);

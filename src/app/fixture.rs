@@ -51,9 +51,9 @@ pub fn start(theme_name: &str) -> State {
     let encoding = Encoding { graphics: Graphics::Halfblocks, cell: (10, 20), registers: 256, tmux: false };
     let theme = theme(theme_name);
     let model_flags = vec![("--size", "16x16".to_owned())];
-    let (model, method) = (Some("tiny.onnx".to_owned()), MethodId::GradCam);
-    let (ground, keys, look, folder) = (None, None, Look::default(), Some("photos".to_owned()));
-    State::new(Start { encoding, ground, theme, keys, model, model_flags, folder, pictures, method, look }).0
+    let (model, folder) = (Some("tiny.onnx".to_owned()), Some("photos".to_owned()));
+    let (ground, keys, look) = (None, None, Look::default());
+    State::new(Start { encoding, ground, theme, keys, model, model_flags, folder, pictures, look }).0
 }
 
 /// A picture of a diagonal.

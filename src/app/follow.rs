@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::state::{Load, Model, Running, State, Toast};
 use super::update::Effect;
 use super::view;
+use crate::attribution::MethodId;
 use crate::jobs::painter::Order;
 use crate::jobs::progress::Progress;
 use crate::jobs::{Key, Outcome, Request};
@@ -129,7 +130,16 @@ fn paint(state: &mut State, effects: &mut Vec<Effect>) {
 pub fn answered(state: &mut State, key: Key, outcome: Outcome) {
     match outcome {
         Outcome::Opened(facts) => {
-            state.toast = facts.notice.clone().map(|text| Toast { text, bad: false }).or(state.toast.take());
+            let method = MethodId::usual(facts.default_layer);
+            let without = (state.chosen_method, method) == (MethodId::GradCam, MethodId::Gradient);
+            let other = || {
+                without.then(|| "no layer has feature maps of its own for Grad-CAM: this is the gradient".to_owned())
+            };
+            let said = facts.notice.clone().or_else(other).map(|text| Toast { text, bad: false });
+            state.toast = said.or(state.toast.take());
+            if without {
+                state.chosen_method = method;
+            }
             state.model = Model::Ready(facts);
         }
         outcome => {

@@ -19,7 +19,6 @@ use super::log;
 use super::pictures::Reader;
 use super::state::{Start, State, Toast};
 use super::update::{Effect, Msg, update};
-use crate::attribution::MethodId;
 use crate::config::paths;
 use crate::config::theme::{Theme, Themes};
 use crate::export::{self, ExportError};
@@ -54,8 +53,6 @@ pub struct Options {
     pub pictures: Vec<Origin>,
     /// How to draw pictures.
     pub graphics: GraphicsChoice,
-    /// The method to begin with.
-    pub method: MethodId,
     /// How maps look to begin with.
     pub look: Look,
 }
@@ -164,7 +161,6 @@ fn begin(options: &Options, origins: &[Origin], found: &Capabilities, indexed: O
             Source::File(path) => Some(path.display().to_string()),
         },
         pictures: origins.iter().map(|origin| (origin.name(), origin.argument())).collect(),
-        method: options.method,
         look: options.look,
     };
     let (state, errors) = State::new(start);

@@ -228,6 +228,8 @@ pub struct State {
     pub look: Look,
     /// What the view Picture shows: everything, or one of its pictures from 1 on.
     pub part: usize,
+    /// Rows of the panel that are passed over, in the view Picture.
+    pub scrolled: u16,
     /// The unit under the cursor, and how units are looked at.
     pub cursor: Cursor,
     /// How top pictures are shown, and the index they come from.
@@ -280,8 +282,6 @@ pub struct Start {
     pub folder: Option<String>,
     /// Name and command-line argument of each picture.
     pub pictures: Vec<(String, String)>,
-    /// The method.
-    pub method: MethodId,
     /// Look of maps.
     pub look: Look,
 }
@@ -310,7 +310,7 @@ impl State {
             longest_name,
             picture: 0,
             tab: Tab::Explain,
-            chosen_method: start.method,
+            chosen_method: MethodId::GradCam,
             chosen_layer: None,
             chosen_class: None,
             of: Of::default(),
@@ -318,6 +318,7 @@ impl State {
             look: start.look,
             walk: Walk::default(),
             part: 0,
+            scrolled: 0,
             cursor: Cursor::default(),
             examples: Examples::default(),
             climbing: Climbing::default(),

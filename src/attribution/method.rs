@@ -19,6 +19,11 @@ choice! {
 }
 
 impl MethodId {
+    /// The method of a network where none is chosen: Grad-CAM, or what needs no layer where it has none to look at.
+    pub const fn usual(default_layer: Option<usize>) -> Self {
+        if default_layer.is_some() { Self::GradCam } else { Self::Gradient }
+    }
+
     /// The name as people write it.
     pub const fn title(self) -> &'static str {
         match self {

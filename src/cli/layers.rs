@@ -55,7 +55,12 @@ fn table(network: &Network) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    text.push_str("* where Grad-CAM looks by default\n\nsettings\n");
+    text.push_str(match (network.default_layer(), network.layers().is_empty()) {
+        (Some(_), _) => "* where Grad-CAM looks by default\n",
+        (None, false) => "Grad-CAM looks at none of them by default\n",
+        (None, true) => "no layer has feature maps\n",
+    });
+    text.push_str("\nsettings\n");
     text.push_str(&settings::text(network));
     text
 }

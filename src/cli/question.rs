@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::Failure;
+use super::{Failure, say};
 use crate::attribution::{Baseline, MethodId, Of, Parameters, Quadrature};
 use crate::model::gallery::Origin;
 use crate::network::Network;
@@ -14,9 +14,9 @@ use crate::network::Network;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Question")]
 pub struct QuestionFlags {
-    /// Method of attribution
-    #[arg(long, value_name = "NAME", default_value_t = MethodId::GradCam)]
-    method: MethodId,
+    /// Method of attribution [default: grad-cam, or gradient where no layer has feature maps of its own]
+    #[arg(long, value_name = "NAME")]
+    method: Option<MethodId>,
 
     /// Class to explain [default: the predicted one]
     #[arg(long, value_name = "INDEX|LABEL")]
@@ -75,16 +75,21 @@ pub struct Asked {
     pub parameters: Parameters,
 }
 
-impl Default for Asked {
-    fn default() -> Self {
-        Self {
-            method: MethodId::GradCam,
-            class: None,
-            of: Of::default(),
-            layer: None,
-            parameters: Parameters::default(),
-        }
+impl Asked {
+    /// What is asked of a network where nothing is said.
+    pub fn usual(network: &Network) -> Self {
+        let (of, parameters) = (Of::default(), Parameters::default());
+        Self { method: usual(network), class: None, of, layer: None, parameters }
     }
+}
+
+/// The method of a network where none is chosen; says so where it is not Grad-CAM.
+fn usual(network: &Network) -> MethodId {
+    let method = MethodId::usual(network.default_layer());
+    if method != MethodId::GradCam {
+        say(&format!("note: no layer has feature maps of its own for Grad-CAM to look at, so the method is {method}"));
+    }
+    method
 }
 
 impl QuestionFlags {
@@ -97,11 +102,13 @@ impl QuestionFlags {
         let class = class.transpose().map_err(|error| usage("--target")(&error))?;
         let layer = self.layer.as_deref().map(|name| network.layer(name));
         let layer = layer.transpose().map_err(|error| usage("--layer")(&error))?;
-        if layer.is_some() && !self.method.takes_layer() {
-            return Err(Failure::Usage(format!(
-                "--layer: {} does not look at a layer that can be chosen",
-                self.method
-            )));
+        let method = match (self.method, layer) {
+            (Some(method), _) => method,
+            (None, Some(_)) => MethodId::GradCam,
+            (None, None) => usual(network),
+        };
+        if layer.is_some() && !method.takes_layer() {
+            return Err(Failure::Usage(format!("--layer: {method} does not look at a layer that can be chosen")));
         }
         let parameters = Parameters {
             steps: self.steps,
@@ -114,7 +121,7 @@ impl QuestionFlags {
             batch: self.batch.map(usize::from),
             memory: self.memory.map(|mib| mib.saturating_mul(1 << 20)),
         };
-        Ok(Asked { method: self.method, class, of: self.of, layer, parameters })
+        Ok(Asked { method, class, of: self.of, layer, parameters })
     }
 }
 

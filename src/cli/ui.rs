@@ -28,14 +28,15 @@ pub fn run(args: Ui, mut global: Global, cancel: &Cancel) -> Outcome {
     let pictures = global.take_network(args.paths)?;
     let recipe = global.recipe();
     let pictures = if pictures.is_empty() { PICTURES.to_vec() } else { gallery::gather(&pictures)? };
-    let (asked, look) = (Asked::default(), Look::default());
+    let look = Look::default();
     if io::stdout().is_terminal() && io::stdin().is_terminal() {
         let graphics = global.graphics;
-        return Ok(run::run(Options { recipe, pictures, graphics, method: asked.method, look })?);
+        return Ok(run::run(Options { recipe, pictures, graphics, look })?);
     }
     interrupt::on_ctrl_c(cancel);
     let context = Context { global, cancel: cancel.clone() };
     let mut network = context.network()?;
+    let asked = Asked::usual(&network);
     let task = Task { pictures, asked, look, outputs: Outputs::default(), printed: Printed::Text, top: 5 };
     let code = task.run(&mut network, &context)?;
     writeln!(

@@ -64,6 +64,9 @@ pub fn about(
     shard: super::shard::Shard,
     most: usize,
 ) -> Result<About, IndexError> {
+    if network.layers().is_empty() {
+        return Err(IndexError::NoLayers);
+    }
     let [_, height, width] = network.preprocess().shape();
     let tensors: Vec<&str> = network.layers().iter().map(|layer| layer.tensor.as_str()).collect();
     let fields = receptive::fields(network.graph(), network.input(), [height, width], &tensors);

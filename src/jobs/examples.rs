@@ -92,9 +92,15 @@ pub struct Kinds {
     pub of: Vec<Option<usize>>,
 }
 
+/// Why there are no top pictures of a folder whose index was never made.
+pub const NO_INDEX: &str = "there is no index of this folder yet";
+
 /// The top pictures of a unit, at most so many, as the index in `file` has them.
 pub fn gallery(file: &Path, unit: model::unit::Unit, by: By, most: usize) -> Result<Outcome, Stopped> {
-    let store = Store::open(file).map_err(failed)?;
+    let store = Store::open(file).map_err(|error| match error {
+        IndexError::Absent { .. } => Stopped::Failed(NO_INDEX.to_owned()),
+        error => failed(error),
+    })?;
     let found = examples::unit(&store, unit.layer, unit.channel, by, most).map_err(failed)?;
     Ok(Outcome::Examples(Arc::new(Gallery::new(found, store.extent().map_err(failed)?))))
 }

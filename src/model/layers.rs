@@ -63,7 +63,13 @@ pub struct Layer {
 
 /// No layer has that name or index.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no layer `{name}`{}; `lensor layers` lists all {count}", suggestion(close))]
+#[error(
+    "there is no layer `{name}`{}{} {}", suggestion(close), if close.is_empty() { ";" } else { "" },
+    match count {
+        0 => "the network has none with feature maps".to_owned(),
+        count => format!("`lensor layers` lists all {count}"),
+    }
+)]
 pub struct UnknownLayer {
     /// The name or index asked for.
     pub name: String,

@@ -1,13 +1,16 @@
 use ndarray::{Axis, s};
 
 use super::*;
+use crate::attribution::MethodId;
 use crate::autodiff::Policy;
 use crate::fixtures::{engine, sine, tiny_a, tiny_b, with_input};
+use crate::index;
 use crate::model::head::Head;
 use crate::model::picture::Picture;
 use crate::model::settings::Overrides;
 use crate::model::source::{Opened, Source};
 use crate::onnx::build::{Attr, GraphBuilder};
+use crate::onnx::{DataType, Dim};
 
 mod dressed;
 mod hostile;
@@ -180,6 +183,38 @@ fn a_network_that_is_no_image_classifier_is_refused_by_name() {
     assert!(matches!(error, NetworkError::NoOutputs), "{error}");
     let error = open(with_input([5000, 16, 16]).into_model(16)).err().unwrap();
     assert!(error.to_string().contains("[n, 5000, 16, 16]"), "{error}");
+}
+
+#[test]
+fn of_outputs_only_those_are_named_that_may_be_scores() {
+    let two = |boxes: &[usize]| {
+        let mut b = with_input([3, 16, 16]);
+        b.named_node("Relu", &["x"], &["score"], &[]);
+        b.output("score");
+        let model = Model::from_bytes(b.into_model(16), None).unwrap();
+        let mut b = GraphBuilder::new("");
+        b.named_node("Relu", &["x"], &["boxes"], &[]);
+        b.describe("boxes", DataType::Float, &boxes.iter().copied().map(Dim::Fixed).collect::<Vec<_>>());
+        let mut more = b.finish();
+        more.output.append(&mut more.value_info);
+        open(model.extended(more)).err().unwrap().to_string()
+    };
+    assert!(two(&[1, 3, 16, 16]).ends_with("only a score of a class, or a single number, can be explained"));
+    assert!(two(&[1, 80]).ends_with("choose another with --output: boxes"));
+}
+
+#[test]
+fn without_feature_maps_there_is_the_gradient_and_no_index() {
+    let mut b = with_input([3, 16, 16]);
+    b.named_floats("w", sine((768, 5), [2.0, 2.3, 0.1]).view());
+    b.named_node("Flatten", &["x"], &["flat"], &[]);
+    b.named_node("Gemm", &["flat", "w"], &["logits"], &[]);
+    b.output("logits");
+    let network = open(b.into_model(16)).unwrap();
+    assert_eq!(MethodId::usual(network.default_layer()), MethodId::Gradient);
+    let about = index::run::about(&network, [0; 32], std::path::Path::new("."), index::shard::Shard::default(), 1);
+    assert!(matches!(about, Err(index::IndexError::NoLayers)));
+    assert!(network.layer("0").unwrap_err().to_string().ends_with("the network has none with feature maps"));
 }
 
 /// The tiny network's trunk under a linear layer with `rows` of its own and then `last`, if anything.

@@ -17,6 +17,9 @@ pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     let title = text::parts(&view.title(state), usize::from(line.width).saturating_sub(2));
     text::left(buffer, line, &format!(" {title} "), theme.quiet);
+    if let Some(why) = view::lacks_units(state) {
+        return message(area, why, theme.quiet, buffer);
+    }
     for pane in panes::canvas(state) {
         if !pane.caption.is_empty() {
             text::centred(buffer, panes::caption_area(&pane), &pane.caption, theme.quiet);

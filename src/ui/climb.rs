@@ -20,8 +20,8 @@ pub fn curves(climb: &Climb, column: &mut Column<'_>) {
         return;
     }
     let rows = Layout::vertical(vec![Constraint::Fill(1); fitting]).split(column.left);
-    let styles = [("regularised", column.theme.accent, 1), ("naive", column.theme.curve, 0)];
-    for ((name, style, way), area) in styles.into_iter().zip(rows.iter()) {
+    let ways = [("naive", column.theme.curve, 0), ("regularised", column.theme.accent, 1)];
+    for ((name, style, way), area) in ways.into_iter().skip(2 - fitting).zip(rows.iter()) {
         let values = &climb.ways[way].values;
         let finite = values.iter().copied().filter(|value| value.is_finite());
         let (low, high) = finite.fold((0.0f32, 0.0f32), |(low, high), value| (low.min(value), high.max(value)));

@@ -20,20 +20,38 @@ pub struct Column<'a> {
     pub theme: &'a Theme,
     /// Where it is drawn.
     pub buffer: &'a mut Buffer,
+    /// Rows to pass over before the first that is drawn.
+    pub skip: u16,
+    /// Rows for which there was no room.
+    pub lacking: u16,
 }
 
 impl Column<'_> {
-    /// The next row; empty where there is none left.
+    /// The next row; empty where it is passed over or there is none left.
     pub fn row(&mut self) -> Rect {
+        if self.passes_over() {
+            return Rect { height: 0, ..self.left };
+        }
+        self.lacking += u16::from(self.left.height == 0);
         let row = Rect { height: self.left.height.min(1), ..self.left };
         self.left = Rect { y: self.left.y + row.height, height: self.left.height - row.height, ..self.left };
         row
     }
 
+    fn passes_over(&mut self) -> bool {
+        let passes = self.skip > 0;
+        self.skip -= u16::from(passes);
+        passes
+    }
+
     /// A rule with a title across the frame.
     pub fn section(&mut self, title: &str) {
+        if self.passes_over() {
+            return;
+        }
         if self.left.height < 2 {
             self.left.height = 0;
+            self.lacking += 1;
             return;
         }
         let y = self.row().y;

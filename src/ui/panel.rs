@@ -1,13 +1,15 @@
-//! The panel: predictions, and below them what the view has to say. Must not place pictures.
+//! The panel: predictions, and below them what the view has to say; what there is no room for is counted, and in some views
+//! scrolled to. Must not place pictures.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::column::Column;
 use super::text::first_name;
-use super::{framed, numbers, text, view};
+use super::{framed, layout, numbers, text, view};
+use crate::app::command::Command;
 use crate::app::state::{Load, Model, State};
 use crate::jobs::Facts;
 use crate::model::output::Activation;
@@ -18,12 +20,49 @@ const CLASSES: usize = 5;
 
 /// Draws the panel.
 pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+    let skip = scrolled(state, area);
+    let lacking = fill(state, area, skip, buffer);
+    let key = |command| state.keymap.keys(command).first().cloned().unwrap_or_default();
+    let note = match (lacking, view::of(state.tab).scrolls() && state.facts().is_some()) {
+        (0, _) if skip == 0 => return,
+        (0, _) => format!(" {} back ", key(Command::PagePrevious)),
+        (_, true) => format!(" {} {lacking} more ", key(Command::PageNext)),
+        (_, false) => format!(" {lacking} more "),
+    };
+    let foot = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area }.inner(Margin::new(2, 0));
+    text::right(buffer, foot, &note, state.theme.quiet);
+}
+
+/// The rows to pass over after so many pages more.
+pub fn scroll(state: &State, pages: i32) -> u16 {
+    let Some(regions) = layout::regions(state.size) else { return 0 };
+    let page = i32::from(regions.panel.height.saturating_sub(3).max(1));
+    let asked = i32::from(scrolled(state, regions.panel)) + pages * page;
+    asked.clamp(0, i32::from(lacking(state, regions.panel))) as u16
+}
+
+/// The rows that are passed over.
+fn scrolled(state: &State, area: Rect) -> u16 {
+    match state.scrolled {
+        0 => 0,
+        _ if !view::of(state.tab).scrolls() => 0,
+        asked => asked.min(lacking(state, area)),
+    }
+}
+
+/// The rows for which there is no room where none are passed over.
+fn lacking(state: &State, area: Rect) -> u16 {
+    fill(state, area, 0, &mut Buffer::empty(area))
+}
+
+/// Draws the panel without the rows to pass over; returns how many more there is no room for.
+fn fill(state: &State, area: Rect, skip: u16, buffer: &mut Buffer) -> u16 {
     let theme = &state.theme;
     let view = view::of(state.tab);
     let first = if state.facts().is_some() { view.subject().unwrap_or("prediction") } else { "model" };
     let inner = framed(area, Line::from(Span::styled(format!(" {first} "), theme.quiet)), theme, buffer);
     let left = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let mut column = Column { frame: area, left, theme, buffer };
+    let mut column = Column { frame: area, left, theme, buffer, skip, lacking: 0 };
     match &state.model {
         Model::Opening { note } => {
             column.say(note, theme.text);
@@ -41,9 +80,13 @@ pub fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
             if view.subject().is_none() {
                 predictions(state, facts, &mut column);
             }
-            view.panel(state, facts, &mut column);
+            match view::lacks_units(state) {
+                Some(_) => column.say("no layers", theme.quiet),
+                None => view.panel(state, facts, &mut column),
+            }
         }
     }
+    column.lacking
 }
 
 fn progress(column: &mut Column<'_>, row: Rect, fraction: f64) {

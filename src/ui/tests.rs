@@ -84,6 +84,18 @@ fn picture_light_120x40() {
 }
 
 #[test]
+fn a_panel_without_room_says_how_much_it_lacks_and_scrolls_in_view_1() {
+    let text = |keys: &str| dump(&shown("dark", (80, 24), keys));
+    let first = text("1");
+    assert!(first.contains(" PgDn ") && !first.contains("stepped back over its Softmax"), "{first}");
+    let second = text("1 PgDn");
+    assert!(second.contains("PgUp back") && second.contains("stepped back over"), "{second}");
+    assert_eq!(text("1 PgDn PgDn PgDn PgUp"), text("1"));
+    let folded = dump(&shown("dark", (60, 30), "7"));
+    assert!(folded.contains(" more ─╯") && !folded.contains("PgDn"), "{folded}");
+}
+
+#[test]
 fn filters_120x40() {
     insta::assert_snapshot!(dump(&shown("dark", (120, 40), "2 Right Down")));
 }

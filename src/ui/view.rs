@@ -84,6 +84,14 @@ fn unit_layers(state: &State) -> Option<Vec<usize>> {
     app::view::of(state.tab).unit_layers(state)
 }
 
+/// Why there is nothing to see in a view of units, where the network has none.
+pub fn lacks_units(state: &State) -> Option<&'static str> {
+    let empty = state.facts().is_some_and(|facts| facts.layers.is_empty());
+    let climbs = state.tab == Tab::Maximise && state.objective().is_some();
+    let lacks = empty && unit_layers(state).is_some() && !climbs;
+    lacks.then_some("this network has no layers with feature maps to look into; what explains its scores works (7, 8)")
+}
+
 /// How a view is drawn.
 pub trait View {
     /// What is drawn and how, for the frame of the canvas: in parts, of which the last goes first where there is no room.
@@ -113,6 +121,11 @@ pub trait View {
         None
     }
 
+    /// Whether the panel is scrolled where there is no room for all of it.
+    fn scrolls(&self) -> bool {
+        false
+    }
+
     /// What the panel says, below the predictions where it begins with them.
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>);
 
@@ -126,7 +139,7 @@ pub trait View {
 
     /// What the strip shows of one of its entries.
     fn thumbnail(&self, state: &State, index: usize) -> Option<Subject> {
-        match unit_layers(state) {
+        match unit_layers(state).filter(|_| state.unit().is_some()) {
             Some(layers) => unit::thumbnail(state, *layers.get(index)?),
             None => small(state, index),
         }

@@ -48,12 +48,11 @@ impl Default for Climbing {
 impl State {
     /// What is climbed, in the network's terms.
     pub fn objective(&self) -> Option<Objective> {
-        let unit = self.unit()?;
         Some(match self.climbing.peak {
-            Peak::Channel => Objective::Channel(unit),
-            Peak::Neuron => Objective::Neuron { unit, at: None },
+            Peak::Channel => Objective::Channel(self.unit()?),
+            Peak::Neuron => Objective::Neuron { unit: self.unit()?, at: None },
             Peak::Class => Objective::Class(self.target()?.class),
-            Peak::Dream => Objective::Dream { layer: unit.layer },
+            Peak::Dream => Objective::Dream { layer: self.unit()?.layer },
         })
     }
 

@@ -59,6 +59,29 @@ fn a_start_settles_on_the_explanation_of_the_predicted_class() {
 }
 
 #[test]
+fn a_network_without_layers_says_so_and_begins_with_the_gradient() {
+    let mut state = start("dark");
+    update(&mut state, Msg::Resize(Size::new(120, 40), None));
+    let generation = state.running.as_ref().unwrap().generation;
+    let bare = crate::jobs::Facts { layers: Vec::new(), default_layer: None, ..facts() };
+    let outcome = Outcome::Opened(bare.into());
+    update(&mut state, Msg::Job(Event::Done { generation, outcome, seconds: 0.1 }));
+    assert_eq!(state.method(), MethodId::Gradient);
+    assert!(state.toast.as_ref().is_some_and(|toast| toast.text.contains("this is the gradient")));
+    let cells = |state: &State| {
+        let cells = crate::ui::view(state).cells;
+        cells.content.iter().map(|cell| cell.symbol()).collect::<String>()
+    };
+    for view in ["2", "3", "4", "5", "6"] {
+        pressed(&mut state, view);
+        assert!(cells(&state).contains("no layers with feature maps"), "{view}");
+        assert!(crate::ui::panes::strip(&state).unwrap().cells.iter().all(|cell| cell.picture.is_some()), "{view}");
+    }
+    pressed(&mut state, "7");
+    assert!(!cells(&state).contains("no layers with feature maps"));
+}
+
+#[test]
 fn appearance_never_asks_the_engine() {
     let mut state = settled();
     for key in ["o", "O", ")", "(", "}", "{", "s", "S", "v", "V"] {

@@ -5,6 +5,7 @@ use crate::app::command::Command;
 use crate::app::state::State;
 use crate::jobs::Key;
 use crate::jobs::subject::Subject;
+use crate::ui::panel;
 
 pub(super) struct Picture;
 
@@ -22,12 +23,21 @@ impl View for Picture {
         }
     }
 
-    /// One of its pictures after the other alone: of the person, of the network, of each channel.
+    fn enabled(&self, state: &State, command: Command) -> Result<(), String> {
+        match command {
+            Command::PageNext | Command::PagePrevious => Ok(()),
+            command => command.usually_enabled(state),
+        }
+    }
+
+    /// One of its pictures after the other alone: of the person, of the network, of each channel. Pages are of the panel.
     fn carry_out(&self, state: &mut State, command: Command) -> bool {
         let parts = 3 + state.seen().map_or(0, |seen| seen.prepared.input.dim().0);
         match command {
             Command::ViewNext => state.part = (state.part + 1) % parts,
             Command::ViewPrevious => state.part = (state.part + parts - 1) % parts,
+            Command::PageNext => state.scrolled = panel::scroll(state, 1),
+            Command::PagePrevious => state.scrolled = panel::scroll(state, -1),
             _ => return false,
         }
         true

@@ -13,7 +13,7 @@ use crate::app::view::examples::Grouping;
 use crate::index::run::Progress;
 use crate::interpretation::prototypes::tally::UnitTally;
 use crate::jobs::Facts;
-use crate::jobs::examples::Gallery;
+use crate::jobs::examples::{Gallery, NO_INDEX};
 use crate::jobs::sheet::Sheet;
 
 pub(super) struct Examples;
@@ -41,7 +41,8 @@ impl View for Examples {
 
     fn canvas(&self, state: &State, inner: Rect) -> Vec<Pane> {
         let Some((gallery, rows)) = state.examples().zip(state.examples_rows()) else {
-            return mosaic::left_over(state, inner).map(|(pane, _)| pane).into_iter().collect();
+            let waits = state.refusal().is_none();
+            return mosaic::left_over(state, inner).filter(|_| waits).map(|(pane, _)| pane).into_iter().collect();
         };
         match gallery.examples.is_empty() {
             true => Vec::new(),
@@ -50,22 +51,21 @@ impl View for Examples {
     }
 
     fn text(&self, state: &State, inner: Rect, buffer: &mut Buffer) {
-        let lines = match state.examples() {
-            Some(gallery) if gallery.examples.is_empty() => ["no picture has been run yet".to_owned(), String::new()],
-            Some(_) => return,
-            None if state.examples.making.is_some() => ["the index is being made".to_owned(), String::new()],
-            None if state.refusal().is_some() => [
-                "there is no index of this folder yet".to_owned(),
-                format!("{} makes it; the pictures appear as it grows", key(state, Command::IndexToggle)),
-            ],
-            None => return,
-        };
         let middle = inner.inner(Margin::new(1, 0));
-        for (at, line) in lines.iter().enumerate() {
-            let y = middle.y + middle.height / 2 + at as u16;
-            if y < middle.bottom() {
-                text::centred(buffer, Rect { y, height: 1, ..middle }, line, state.theme.quiet);
+        let said = match (state.examples(), state.refusal()) {
+            (Some(gallery), _) if gallery.examples.is_empty() => "no picture has been run yet".to_owned(),
+            (Some(_), _) => return,
+            (None, _) if state.examples.making.is_some() => "the index is being made".to_owned(),
+            (None, Some(NO_INDEX)) => {
+                let key = key(state, Command::IndexToggle);
+                format!("{NO_INDEX}\n{key} makes it; the pictures appear as it grows")
             }
+            (None, Some(why)) => why.to_owned(),
+            (None, None) => return,
+        };
+        let lines = text::wrap(&said, usize::from(middle.width));
+        for (y, line) in (middle.y + middle.height / 2..middle.bottom()).zip(lines) {
+            text::centred(buffer, Rect { y, height: 1, ..middle }, &line, state.theme.quiet);
         }
     }
 

@@ -4,7 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::super::column::Column;
 use super::super::panes::{Pane, captioned, halves};
-use super::super::{curves, map, numbers};
+use super::super::{curves, map, numbers, text};
 use super::{Entries, Hint, View, small};
 use crate::app;
 use crate::app::command::Command;
@@ -45,11 +45,13 @@ impl View for Path {
         let step = state.step.min(path.alphas.len().saturating_sub(1));
         let alpha = path.alphas.get(step).copied().unwrap_or(1.0);
         let map = Look { view: look::View::Map, ..state.look };
+        let fitting = |ways: [String; 2], room: Rect| text::fitting(&ways, usize::from(room.width)).to_owned();
+        let (done, all) = (step + 1, path.alphas.len());
         vec![
             captioned(
                 0,
                 between,
-                format!("x′ + α (x − x′), α = {alpha:.3}"),
+                fitting([format!("x′ + α (x − x′), α = {alpha:.3}"), format!("α = {alpha:.3}")], between),
                 Some(Subject::Interpolated(facts.clone(), attribution.clone(), step)),
             ),
             captioned(
@@ -61,7 +63,7 @@ impl View for Path {
             captioned(
                 2,
                 sum,
-                format!("sum of the first {} of {} steps", step + 1, path.alphas.len()),
+                fitting([format!("sum of the first {done} of {all} steps"), format!("sum, {done} of {all}")], sum),
                 Some(Subject::Map(seen, Values::Sum(attribution.clone(), step), state.look)),
             ),
         ]

@@ -117,6 +117,10 @@ impl View for Picture {
         }
     }
 
+    fn scrolls(&self) -> bool {
+        true
+    }
+
     fn panel(&self, state: &State, facts: &Facts, column: &mut Column<'_>) {
         let theme = column.theme;
         column.section("input");
