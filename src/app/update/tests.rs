@@ -188,9 +188,13 @@ fn running() -> (State, u64) {
 fn the_running_sum_is_painted_as_it_comes() {
     let (mut state, generation) = running();
     let request = Request { key: state.question().unwrap(), generation, picture: None, seen: None };
-    let outcome = answer(&request);
+    let Outcome::Explained(explained) = answer(&request) else { unreachable!() };
+    let attribution = crate::attribution::Attribution { done: 17, ..(*explained.attribution).clone() };
+    let outcome = Outcome::Explained(attribution.into());
     let effects = update(&mut state, Msg::Job(Event::Partial { generation, outcome }));
     assert!(effects.iter().any(|e| matches!(e, Effect::Paint(_, Order { subject: Subject::Map(..), .. }))));
+    let panel: String = crate::ui::view(&state).cells.content.iter().map(|cell| cell.symbol()).collect();
+    assert!(panel.contains("%) so far"), "what is left over is no alarm yet");
 }
 
 #[test]

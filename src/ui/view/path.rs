@@ -132,7 +132,11 @@ pub(super) fn completeness(state: &State, column: &mut Column<'_>) {
         column.pair("F(x)−F(x′)", &numbers::decimal(completeness.difference), theme.text);
         let residual = completeness.residual();
         let share = residual.abs() / completeness.difference.abs().max(f64::MIN_POSITIVE);
-        let (style, sign) = if share < 0.01 { (theme.good, "✓") } else { (theme.warn, "!") };
+        let (style, sign) = match share < 0.01 {
+            _ if explained.attribution.done < explained.attribution.total => (theme.quiet, "so far"),
+            true => (theme.good, "✓"),
+            false => (theme.warn, "!"),
+        };
         let text = format!("{} ({:.2} %) {sign}", numbers::number(residual as f32), share * 100.0);
         column.pair("residual", &text, style);
     }
