@@ -30,6 +30,12 @@ const SIXEL_LIMIT: u32 = 1000;
 /// Rows of pixels that sixels draw at once.
 const BAND: u32 = 6;
 
+/// Bytes of a sixel picture that tmux takes: it passes over what is longer than a mebibyte.
+const LONGEST_IN_TMUX: usize = 1_000_000;
+
+/// So many colours are always few enough for that.
+const FEWEST_COLOURS: usize = 4;
+
 /// How pictures are to be encoded for a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Encoding {
@@ -165,7 +171,13 @@ impl Encoding {
             let rows = if self.tmux { pixels.height() / BAND * BAND } else { pixels.height() };
             let whole = rows == pixels.height() || rows == 0;
             let cut = (!whole).then(|| image::imageops::crop_imm(pixels, 0, 0, pixels.width(), rows).to_image());
-            return Ok(sixel::encode(cut.as_ref().unwrap_or(pixels), self.registers));
+            let (picture, mut registers) = (cut.as_ref().unwrap_or(pixels), self.registers);
+            let mut bytes = sixel::encode(picture, registers);
+            while self.tmux && bytes.len() > LONGEST_IN_TMUX && registers > FEWEST_COLOURS {
+                registers /= 2;
+                bytes = sixel::encode(picture, registers);
+            }
+            return Ok(bytes);
         }
         let png = png(pixels).map_err(|e| EncodeError { graphics: self.graphics, reason: e.to_string() })?;
         let (length, base64) = (png.len(), BASE64.encode(png));
@@ -356,6 +368,24 @@ mod tests {
         assert_eq!((changed(false, 19, 12), changed(true, 18, 12)), (part(11, 1), part(11, 1)));
         assert_eq!((changed(true, 19, 12), changed(true, 20, 12)), (part(6, 6), part(9, 3)), "rows of whole bands");
         assert_eq!(changed(true, 19, 5), part(0, 5), "as high as the picture, which is cut too");
+    }
+
+    #[test]
+    fn tmux_is_given_fewer_colours_rather_than_more_than_it_takes() {
+        // Noise of 256 greys is the longest there is.
+        let noise =
+            |x: u32, y: u32| (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503_017)).wrapping_mul(97) >> 24;
+        let length = |tmux, side| {
+            let e = Encoding { cell: (10, 20), tmux, ..encoding(Graphics::Sixel) };
+            let picture = RgbImage::from_fn(side, side, |x, y| image::Rgb([noise(x, y) as u8; 3]));
+            let encoded = e.encode(&picture, e.cells((side, side)), 0).unwrap();
+            let mut out = Vec::new();
+            encoded.write(&mut out, &mut kitty::ids(0));
+            out.len()
+        };
+        assert!(length(false, 1000) > 1 << 20);
+        assert!(length(true, 1000) < 1 << 20);
+        assert_eq!(length(true, 240), length(false, 240));
     }
 
     #[test]
