@@ -54,7 +54,7 @@ pub enum NoImageInput {
     },
     /// There are others.
     #[error(
-        "the network takes more than one picture: {found}; only networks with one input can be explained, so export it again \
+        "the network takes more than a picture: {found}; only networks with one input can be explained, so export it again \
          with all others fixed"
     )]
     Several {
@@ -180,6 +180,6 @@ mod tests {
         builder.input("age", DataType::Float, &[1, 1].map(Dim::Fixed));
         let model = Model::from_bytes(builder.into_model(17), None).unwrap();
         let error = ImageInput::find(model.graph()).unwrap_err().to_string();
-        assert!(error.contains("more than one picture: image float32 [1, 3, 64, 64], age float32 [1, 1];"), "{error}");
+        assert!(error.contains("more than a picture: image float32 [1, 3, 64, 64], age float32 [1, 1];"), "{error}");
     }
 }
