@@ -1,6 +1,6 @@
 //! Grad-CAM (Selvaraju et al. 2017), at one layer or at all of them with a single backward pass.
 
-use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView3, Axis};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView2, ArrayView3};
 
 use crate::engine::Cancel;
 use crate::network::prediction::predicted;
@@ -52,10 +52,7 @@ pub fn signed(
     layers: &[usize],
     cancel: &Cancel,
 ) -> Result<(Vec<Array2<f32>>, Array1<f32>), AttributionError> {
-    let answer = network.gradient_of_one(input, (Some(target.class), target.of), At::Layers(layers), cancel)?;
-    let pairs = answer.gradients.iter().zip(&answer.activations);
-    let maps = pairs.map(|(g, a)| combine(g.index_axis(Axis(0), 0), a.index_axis(Axis(0), 0))).collect();
-    Ok((maps, answer.logits.row(0).to_owned()))
+    Ok(network.combine_at_layers(input, target, layers, combine, cancel)?)
 }
 
 /// At the layer that the head pools the gradient is known without a backward pass: the weight of each feature map over
@@ -84,11 +81,22 @@ fn pooled(
 
 /// Σ_k w_k A^k with w_k the mean of G^k; both `[channels, h, w]`.
 fn combine(gradient: ArrayView3<'_, f32>, activation: ArrayView3<'_, f32>) -> Array2<f32> {
-    let mean = |map: ndarray::ArrayView2<'_, f32>| {
-        (map.iter().map(|value| f64::from(*value)).sum::<f64>() / map.len() as f64) as f32
-    };
     let weights: Array1<f32> = gradient.outer_iter().map(mean).collect();
     weighted(activation, weights.view(), |term| term)
+}
+
+/// The mean, added up in 64 bits.
+fn mean(map: ArrayView2<'_, f32>) -> f32 {
+    /// Sums at a time: a single one would wait for each of its additions.
+    const SUMS: usize = 8;
+    let map = map.as_standard_layout();
+    let (groups, rest) = map.as_slice().unwrap_or_default().as_chunks::<SUMS>();
+    let mut sums = [0.0; SUMS];
+    for group in groups {
+        sums.iter_mut().zip(group).for_each(|(sum, value)| *sum += f64::from(*value));
+    }
+    let sum: f64 = sums.into_iter().chain(rest.iter().map(|value| f64::from(*value))).sum();
+    (sum / map.len() as f64) as f32
 }
 
 fn relu(map: Array2<f32>) -> Array2<f32> {

@@ -1,6 +1,6 @@
 //! Batches: together where the graph allows it, in parts of the size that it insists on where it does not.
 
-use ndarray::{Array2, Array4, ArrayD, Axis, Slice, concatenate};
+use ndarray::{Array2, Array4, ArrayBase, ArrayD, Axis, Ix4, IxDyn, RawData, Slice, concatenate};
 
 use crate::engine::{EngineError, Value};
 
@@ -58,7 +58,7 @@ pub(super) fn rows(value: Option<ArrayD<f32>>, classes: usize) -> Result<Array2<
 }
 
 /// Feature maps or gradients as `[batch, channels, height, width]`.
-pub(super) fn maps(value: ArrayD<f32>) -> Result<Array4<f32>, NetworkError> {
+pub(super) fn maps<S: RawData>(value: ArrayBase<S, IxDyn>) -> Result<ArrayBase<S, Ix4>, NetworkError> {
     let shape = value.shape().to_vec();
     let maps = value.into_dimensionality();
     maps.map_err(|_| EngineError::Value(format!("expected [batch, channels, height, width], got {shape:?}")).into())

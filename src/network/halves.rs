@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::thread;
 
-use ndarray::{Array3, Array4, Axis};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView3, Axis};
 
 use crate::attribution::{Of, Target};
 use crate::autodiff::{self, GradientModel, Observations, Policy, Request};
@@ -115,14 +115,15 @@ impl Pair {
         Ok(Self { wrt, taps, whole, made, left, forth: forth?, back, last: None })
     }
 
-    /// Logits, gradients and taps of one picture `[C, H, W]` under the input's name; `seeds` are told the logits.
+    /// Logits, gradients and taps of one picture `[C, H, W]` under the input's name, as the device has them; `seeds` are told the
+    /// logits.
     fn run(
         &mut self,
         engine: &dyn Engine,
         (name, x): (&str, &Array3<f32>),
-        seeds: impl FnOnce(&Value) -> Result<[Value; 2], NetworkError>,
+        seeds: impl FnOnce(&Held) -> Result<[Value; 2], NetworkError>,
         cancel: &Cancel,
-    ) -> Result<Vec<Value>, NetworkError> {
+    ) -> Result<Vec<Held>, NetworkError> {
         let picture = engine.hold(Value::from(x.clone().insert_axis(Axis(0))))?;
         // What is left of the picture before goes before room is taken for what this one leaves.
         let known = self.last.take().filter(|(last, _)| last == x);
@@ -133,8 +134,7 @@ impl Pair {
                 self.forth.run_held(&[(name, Given::Held(&picture))], &[], &names, cancel)?.1
             }
         };
-        let logits = left[0].value()?;
-        let seeds = seeds(&logits)?;
+        let seeds = seeds(&left[0])?;
         let ends: Vec<&str> = self.made.gradients.iter().map(String::as_str).collect();
         let Back { session, wanted } = match &mut self.back {
             Some(back) => back,
@@ -149,12 +149,9 @@ impl Pair {
         let mut inputs: Vec<_> = seeds.chain(held).map(|(name, given)| (name.as_str(), given)).collect();
         inputs.push((name, Given::Held(&picture)));
         inputs.retain(|(name, _)| wanted.iter().any(|wanted| wanted == name));
-        let (gradients, _) = session.run_held(&inputs, &ends, &[], cancel)?;
-        let mut answer = vec![logits];
-        answer.extend(gradients);
-        for tap in &left[1..=self.taps.len()] {
-            answer.push(tap.value()?);
-        }
+        let (_, gradients) = session.run_held(&inputs, &[], &ends, cancel)?;
+        let (logits, taps) = (&left[..1], &left[1..=self.taps.len()]);
+        let answer = [logits, &gradients, taps].concat();
         if left.iter().map(Held::bytes).sum::<usize>() <= LARGEST {
             self.last = Some((x.clone(), left));
         }
@@ -176,24 +173,76 @@ fn declared<'a>((name, value): (&'a str, &'a Held)) -> (&'a str, DataType, &'a [
     (name, observe::data_type(value.element_type()), value.shape())
 }
 
+/// The gradient of one picture, as the device has it.
+pub(super) struct Answer {
+    /// `[1, classes]`.
+    logits: Array2<f32>,
+    gradients: Vec<Held>,
+    activations: Vec<Held>,
+    straight_through: bool,
+}
+
+impl Answer {
+    pub(super) fn read(self) -> Result<Gradients, NetworkError> {
+        let Self { logits, gradients, activations, straight_through } = self;
+        let read = |held: &Held| batch::maps(held.floats()?.into_owned());
+        let read = |all: &[Held]| all.iter().map(read).collect::<Result<_, _>>();
+        let (gradients, activations) = (read(&gradients)?, read(&activations)?);
+        Ok(Gradients { logits, gradients, activations, straight_through })
+    }
+}
+
 impl Network {
     /// As [`Network::gradient`] for one picture `[C, H, W]`, at the predicted class where none is given. What the forward pass
     /// computes is kept, so that another target of the same picture costs the backward pass alone.
     pub fn gradient_of_one(
         &mut self,
         x: &Array3<f32>,
+        target: (Option<usize>, Of),
+        at: At<'_>,
+        cancel: &Cancel,
+    ) -> Result<Gradients, NetworkError> {
+        match self.in_halves(x, target, at, cancel)? {
+            Some(answer) => answer.read(),
+            None => self.at_once(x, target, at, cancel),
+        }
+    }
+
+    /// What `combine` makes of the gradient and of the feature maps of each of some layers, both `[channels, height, width]`, for
+    /// one picture `[C, H, W]`; and the logits. As [`Network::gradient_of_one`], but nothing is copied that the host can read.
+    pub fn combine_at_layers<T>(
+        &mut self,
+        x: &Array3<f32>,
+        Target { class, of }: Target,
+        layers: &[usize],
+        combine: impl Fn(ArrayView3<'_, f32>, ArrayView3<'_, f32>) -> T,
+        cancel: &Cancel,
+    ) -> Result<(Vec<T>, Array1<f32>), NetworkError> {
+        let (target, at) = ((Some(class), of), At::Layers(layers));
+        if let Some(answer) = self.in_halves(x, target, at, cancel)? {
+            let one = |(gradient, maps): (&Held, &Held)| {
+                let (gradient, maps) = (gradient.floats()?, maps.floats()?);
+                let (gradient, maps) = (batch::maps(gradient.view())?, batch::maps(maps.view())?);
+                Ok(combine(gradient.index_axis(Axis(0), 0), maps.index_axis(Axis(0), 0)))
+            };
+            let combined = answer.gradients.iter().zip(&answer.activations).map(one);
+            return Ok((combined.collect::<Result<_, NetworkError>>()?, answer.logits.index_axis_move(Axis(0), 0)));
+        }
+        let Gradients { logits, gradients, activations, .. } = self.at_once(x, target, at, cancel)?;
+        let one = |(gradient, maps): (&Array4<f32>, &Array4<f32>)| {
+            combine(gradient.index_axis(Axis(0), 0), maps.index_axis(Axis(0), 0))
+        };
+        Ok((gradients.iter().zip(&activations).map(one).collect(), logits.index_axis_move(Axis(0), 0)))
+    }
+
+    /// The gradient of one picture by one session.
+    fn at_once(
+        &mut self,
+        x: &Array3<f32>,
         (class, of): (Option<usize>, Of),
         at: At<'_>,
         cancel: &Cancel,
     ) -> Result<Gradients, NetworkError> {
-        if self.part.is_none_or(|part| part == 1) {
-            match self.in_halves(x, (class, of), at, cancel) {
-                Err(NetworkError::Engine(error)) if !matches!(error, EngineError::Cancelled) => {
-                    tracing::debug!(%error, "the gradient was not taken in halves");
-                }
-                answer => return answer,
-            }
-        }
         let batch: Array4<f32> = x.clone().insert_axis(Axis(0));
         let class = match class {
             Some(class) => class,
@@ -202,13 +251,33 @@ impl Network {
         self.gradient(&batch, &[Target { class, of }], at, cancel)
     }
 
+    /// The gradient of one picture by two sessions; `None` where that does not work.
     pub(super) fn in_halves(
+        &mut self,
+        x: &Array3<f32>,
+        target: (Option<usize>, Of),
+        at: At<'_>,
+        cancel: &Cancel,
+    ) -> Result<Option<Answer>, NetworkError> {
+        if self.part.is_some_and(|part| part != 1) {
+            return Ok(None);
+        }
+        match self.try_halves(x, target, at, cancel) {
+            Err(NetworkError::Engine(error)) if !matches!(error, EngineError::Cancelled) => {
+                tracing::debug!(%error, "the gradient was not taken in halves");
+                Ok(None)
+            }
+            answer => answer.map(Some),
+        }
+    }
+
+    fn try_halves(
         &mut self,
         x: &Array3<f32>,
         (class, of): (Option<usize>, Of),
         at: At<'_>,
         cancel: &Cancel,
-    ) -> Result<Gradients, NetworkError> {
+    ) -> Result<Answer, NetworkError> {
         if x.shape() != self.preprocess.shape() {
             return Err(NetworkError::Shape { given: x.shape().to_vec(), expected: self.preprocess.shape() });
         }
@@ -216,19 +285,21 @@ impl Network {
             self.check_class(class)?;
         }
         let mut pair = self.pair(at)?;
-        let seeds = |logits: &Value| {
-            let logits = batch::rows(Some(logits.clone().into_f32()?), self.classes)?;
-            let class = class.unwrap_or_else(|| predicted(logits.row(0)));
+        let rows = |logits: &Held| batch::rows(Some(logits.floats()?.into_owned()), self.classes);
+        let seeds = |logits: &Held| {
+            let class = match class {
+                Some(class) => class,
+                None => predicted(rows(logits)?.row(0)),
+            };
             Ok(self.seeds(&[Target { class, of }])?.map(Value::from))
         };
         let result = pair.run(&*self.engine, (&self.input.name, x), seeds, cancel);
         let (count, straight_through) = (pair.wrt.len(), pair.made.straight_through);
         self.halves.keep(pair);
-        let mut values = result?.into_iter().map(Value::into_f32);
-        let logits = batch::rows(values.next().transpose()?, self.classes)?;
-        let mut gradients = values.map(|value| batch::maps(value?)).collect::<Result<Vec<_>, _>>()?;
-        let activations = gradients.split_off(count);
-        Ok(Gradients { logits, gradients, activations, straight_through })
+        let mut gradients = result?;
+        let activations = gradients.split_off(1 + count);
+        let logits = rows(&gradients.remove(0))?;
+        Ok(Answer { logits, gradients, activations, straight_through })
     }
 
     /// Makes what [`Network::gradient_of_one`] runs, so that the first question does not wait for it.

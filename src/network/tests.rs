@@ -1,4 +1,4 @@
-use ndarray::{Axis, s};
+use ndarray::{ArrayView3, Axis, s};
 
 use super::*;
 use crate::attribution::MethodId;
@@ -289,6 +289,25 @@ fn squeezenet_sees_a_zebra_in_the_zebra() {
     approx::assert_abs_diff_eq!(best.probability.unwrap(), 0.999_998, epsilon = 1e-6);
 }
 
+#[test]
+fn what_is_combined_at_layers_is_what_a_gradient_gives_there() {
+    let mut network = open(tiny_b()).unwrap();
+    let layers: Vec<usize> = (0..network.layers().len()).collect();
+    let (x, target) = (sine((3, 16, 16), [1.0, 0.37, 0.2]), Target { class: 1, of: Of::Probability });
+    let first = |maps: &Array4<f32>| maps.index_axis(Axis(0), 0).to_owned();
+    // In halves, and at once where pictures come in pairs.
+    for part in [None, Some(2)] {
+        network.part = part;
+        let both = |gradient: ArrayView3<'_, f32>, maps: ArrayView3<'_, f32>| [gradient.to_owned(), maps.to_owned()];
+        let (pairs, logits) = network.combine_at_layers(&x, target, &layers, both, &Cancel::new()).unwrap();
+        let (class, at) = ((Some(target.class), target.of), At::Layers(&layers));
+        let expected = network.gradient_of_one(&x, class, at, &Cancel::new()).unwrap();
+        let arrays = expected.gradients.iter().zip(&expected.activations);
+        assert_eq!(pairs, arrays.map(|(gradient, maps)| [first(gradient), first(maps)]).collect::<Vec<_>>());
+        assert_eq!((logits.view(), layers.len()), (expected.logits.row(0), pairs.len()));
+    }
+}
+
 /// The backward half alone, of the forward pass that is kept, against both together.
 #[test]
 fn a_gradient_in_halves_is_the_gradient_whatever_was_asked_before() {
@@ -303,6 +322,7 @@ fn a_gradient_in_halves_is_the_gradient_whatever_was_asked_before() {
             {
                 let (x, target) = (&pictures[picture], Target { class, of });
                 let halves = network.in_halves(x, (Some(target.class), target.of), at, &Cancel::new()).unwrap();
+                let halves = halves.unwrap().read().unwrap();
                 let batch = x.clone().insert_axis(Axis(0));
                 let whole = network.gradient(&batch, &[target], at, &Cancel::new()).unwrap();
                 let near = |a: &[Array4<f32>], b: &[Array4<f32>]| {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ndarray::ArrayD;
+use ndarray::{ArrayD, CowArray, IxDyn};
 use ort::memory::AllocationDevice;
 use ort::value::{DynTensor, DynTensorValueType, DynValue, PrimitiveTensorElementType, Tensor, TensorElementType};
 
@@ -91,6 +91,14 @@ impl Held {
             return self.read(&self.tensor);
         }
         self.read(&self.tensor.to(AllocationDevice::CPU, 0).map_err(failed)?)
+    }
+
+    /// The elements, where they are 32-bit floats: as they lie, or a copy if only the device sees them.
+    pub fn floats(&self) -> Result<CowArray<'_, f32, IxDyn>, EngineError> {
+        match self.tensor.memory_info().is_cpu_accessible() {
+            true => Ok(self.tensor.try_extract_array().map_err(failed)?.into()),
+            false => Ok(self.value()?.into_f32()?.into()),
+        }
     }
 
     fn read(&self, tensor: &DynTensor) -> Result<Value, EngineError> {
