@@ -109,8 +109,7 @@ pub struct Outlet {
 /// How much the runtime works on a graph before its first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// None: for graphs that are only asked what is known of their outputs, and for models that are
-    /// [laid out](Engine::lay_out) already.
+    /// None: for graphs that are only asked what is known of their outputs, and for models that are laid out already.
     None,
     /// Little: loads in about half the time and memory, for graphs that run a few times.
     Light,
@@ -126,10 +125,15 @@ pub trait Engine: Send + Sync {
     fn load(&self, model: &[u8], beside: &Beside, effort: Effort) -> Result<Box<dyn Session>, EngineError>;
 
     /// A model as the runtime computes it, with lensor's own operators ([`FIGURES`](crate::onnx::surgery::FIGURES),
-    /// [`WINOGRAD`](crate::onnx::surgery::WINOGRAD)) on its tensors as they lie: to be loaded with [`Effort::None`], as often as
-    /// it is needed. `None` where the device does not have the operators, or that fails.
+    /// [`WINOGRAD`](crate::onnx::surgery::WINOGRAD)) on its tensors as they lie: to be loaded as often as it is needed. `None`
+    /// where the device does not have the operators, or that fails.
     fn lay_out(&self, _model: &Model) -> Option<LaidOut> {
         None
+    }
+
+    /// Loads a model that this engine has laid out.
+    fn load_laid_out(&self, laid_out: &LaidOut) -> Result<Box<dyn Session>, EngineError> {
+        self.load(laid_out.model.bytes(), laid_out.model.beside(), Effort::None)
     }
 
     /// Puts an array on the device, for runs that take it again and again.

@@ -27,6 +27,7 @@ mod operators;
 use constants::Kernels;
 pub use held::Held;
 pub use laid_out::LaidOut;
+use operators::Shared;
 
 /// A graph with one Identity node, loaded once to see whether a device works.
 const TRIAL: &[u8] =
@@ -63,7 +64,7 @@ fn environment(library: &Library) -> Result<(Environment, Library), LibraryError
 /// made at the same time one fails (microsoft/onnxruntime#22663).
 fn know_operators(environment: &Environment) -> Result<(), ort::Error> {
     let builder = ort::session::Session::builder(environment)?.with_intra_threads(1)?;
-    builder.with_operators(operators::all()?)?.commit_from_memory(TRIAL).map(drop)
+    builder.with_operators(operators::all(Shared::default())?)?.commit_from_memory(TRIAL).map(drop)
 }
 
 /// The execution providers that are compiled into the library and that lensor uses. Whether the machine has what they
@@ -130,6 +131,11 @@ impl OrtEngine {
     }
 
     fn builder(&self, effort: Effort) -> Result<SessionBuilder, ort::Error> {
+        self.builder_with(effort, Shared::default())
+    }
+
+    /// With the kernels that lie beside a model.
+    fn builder_with(&self, effort: Effort, kernels: Shared) -> Result<SessionBuilder, ort::Error> {
         // Level 3 adds the blocked layout of convolutions to level 2: on ResNet-18 a run takes a fifth less, but loading
         // takes nearly twice as long (135 ms instead of 75) and the weights are held once more.
         let level = match effort {
@@ -141,7 +147,7 @@ impl OrtEngine {
             .with_optimization_level(level)?
             .with_intra_threads(self.threads)?
             .with_config_entry(STOP_SPINNING, "1")?
-            .with_operators(operators::all()?)?;
+            .with_operators(operators::all(kernels)?)?;
         if let Some((index, tf32)) = self.cuda_for(effort) {
             let provider = CUDA::default()
                 .with_device_id(index as i32)
@@ -161,9 +167,27 @@ impl OrtEngine {
     fn with_operators(&self, model: &[u8], beside: &Beside) -> Option<Box<dyn Session>> {
         let model = Model::from_bytes(Bytes::copy_from_slice(model), beside.clone()).ok()?;
         let helps = self.has_operators() && surgery::has_winograd(&model) && self.convolves();
-        let LaidOut { model, .. } = &helps.then(|| self.lay_out(&model))??;
-        let session = self.load(model.bytes(), model.beside(), Effort::None);
+        let session = self.load_laid_out(&helps.then(|| self.lay_out(&model))??);
         session.map_err(|error| tracing::warn!(%error, "lensor's own operators are not used")).ok()
+    }
+
+    /// A session of a model with the kernels that lie beside it.
+    fn load_with(
+        &self,
+        model: &[u8],
+        beside: &Beside,
+        effort: Effort,
+        kernels: &Shared,
+    ) -> Result<Box<dyn Session>, EngineError> {
+        // The runtime copies every constant, and no input. With all effort it lays kernels out, which it can do with constants only.
+        let given = effort == Effort::Light && self.cuda.is_none();
+        let session = self.session(&|| self.builder_with(effort, kernels.clone()), model, beside, given);
+        let (session, kernels) = session.map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
+        let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();
+        let (mut inputs, outputs): (HashSet<_>, _) = (names(session.inputs()), names(session.outputs()));
+        kernels.iter().for_each(|(name, _)| _ = inputs.remove(name));
+        let cuda = self.cuda_for(effort).map(|(index, _)| index);
+        Ok(Box::new(OrtSession { session, cuda, inputs, outputs, kernels }))
     }
 }
 
@@ -174,15 +198,11 @@ impl Engine for OrtEngine {
         {
             return Ok(session);
         }
-        // The runtime copies every constant, and no input. With all effort it lays kernels out, which it can do with constants only.
-        let given = effort == Effort::Light && self.cuda.is_none();
-        let session = self.session(&|| self.builder(effort), model, beside, given);
-        let (session, kernels) = session.map_err(|error| EngineError::Load { reason: error.message().to_owned() })?;
-        let names = |outlets: &[ort::value::Outlet]| outlets.iter().map(|outlet| outlet.name().to_owned()).collect();
-        let (mut inputs, outputs): (HashSet<_>, _) = (names(session.inputs()), names(session.outputs()));
-        kernels.iter().for_each(|(name, _)| _ = inputs.remove(name));
-        let cuda = self.cuda_for(effort).map(|(index, _)| index);
-        Ok(Box::new(OrtSession { session, cuda, inputs, outputs, kernels }))
+        self.load_with(model, beside, effort, &Shared::default())
+    }
+
+    fn load_laid_out(&self, LaidOut { model, kernels, .. }: &LaidOut) -> Result<Box<dyn Session>, EngineError> {
+        self.load_with(model.bytes(), model.beside(), Effort::None, kernels)
     }
 
     fn lay_out(&self, model: &Model) -> Option<LaidOut> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ndarray::{Array4, ArrayD, Axis};
 
 use super::{Network, NetworkError, Scores, batch};
-use crate::engine::{Cancel, Effort, Engine, Session};
+use crate::engine::{Cancel, Effort, Engine, EngineError, Session};
 use crate::onnx::build::{Attr, GraphBuilder};
 use crate::onnx::{Model, OnnxError, surgery};
 
@@ -56,24 +56,23 @@ impl Network {
     pub fn digests(&self, engine: &dyn Engine, count: usize) -> Result<Vec<Digest>, NetworkError> {
         let (model, outputs) = self.with_figures()?;
         if let Some(laid_out) = engine.lay_out(&model) {
-            match self.sessions(engine, &laid_out.model, &outputs, (Effort::None, count)) {
+            match self.sessions(&outputs, count, || engine.load_laid_out(&laid_out)) {
                 Ok(digests) => return Ok(digests),
                 Err(error) => tracing::warn!(%error, "lensor's own operators are not used"),
             }
         }
         let (model, outputs) = self.with_sides()?;
-        self.sessions(engine, &model, &outputs, (Effort::Utmost, count))
+        self.sessions(&outputs, count, || engine.load(model.bytes(), model.beside(), Effort::Utmost))
     }
 
     fn sessions(
         &self,
-        engine: &dyn Engine,
-        model: &Model,
         outputs: &Outputs,
-        (effort, count): (Effort, usize),
+        count: usize,
+        load: impl Fn() -> Result<Box<dyn Session>, EngineError>,
     ) -> Result<Vec<Digest>, NetworkError> {
         let digest = |_| {
-            let session = engine.load(model.bytes(), model.beside(), effort)?;
+            let session = load()?;
             let widths = self.layers.iter().map(|layer| layer.width).collect();
             Ok(Digest { session, input: self.input.name.clone(), outputs: outputs.clone(), widths, part: self.part })
         };
@@ -252,7 +251,9 @@ mod tests {
         let mut digests = network.digests(&*engine(), 1).unwrap();
         assert!(matches!(digests[0].outputs, Outputs::Figures(_)));
         let (model, outputs) = network.with_sides().unwrap();
-        digests.extend(network.sessions(&*engine(), &model, &outputs, (Effort::Utmost, 1)).unwrap());
+        digests.extend(
+            network.sessions(&outputs, 1, || engine().load(model.bytes(), model.beside(), Effort::Utmost)).unwrap(),
+        );
         for digest in &mut digests {
             let scores = digest.run(&x, &Cancel::new()).unwrap();
             for (picture, scores) in scores.iter().enumerate() {

@@ -22,7 +22,7 @@ mod size;
 
 pub use along::{Along, along};
 pub use batch::free_batch;
-pub use blocked::{FIGURES, WINOGRAD, has_winograd, read_blocked};
+pub use blocked::{FIGURES, Original, StandIns, WINOGRAD, has_winograd, read_blocked, stand_in};
 pub use branches::take_branches;
 pub use cut::cut;
 pub use feed::feed;

@@ -13,12 +13,14 @@ mod maxima;
 mod stem_gradient;
 mod winograd;
 
-/// All of them, for a session.
-pub(super) fn all() -> Result<OperatorDomain, ort::Error> {
+pub(super) use winograd::Shared;
+
+/// All of them, for a session whose model has these kernels beside it.
+pub(super) fn all(kernels: Shared) -> Result<OperatorDomain, ort::Error> {
     OperatorDomain::new(DOMAIN)?
         .add(max_pool_gradient::MaxPoolGradient)?
         .add(stem_gradient::StemGradient)?
         .add(figures::OfMaps)?
         .add(figures::OfSum)?
-        .add(winograd::Winograd)
+        .add(winograd::Winograd(kernels))
 }

@@ -16,10 +16,31 @@ impl Kernels {
     /// Of kernels as they lie for blocks, `[outputs / block, inputs / block, 3, 3, block, block]`, the outputs last; `None` where
     /// there are not as many, or channels do not fill blocks.
     pub fn of_blocks(kernels: &[f32], [outputs, inputs]: [usize; 2]) -> Option<Self> {
-        let fill = |channels: usize| channels > 0 && channels.is_multiple_of(block());
-        let fits = outputs.checked_mul(inputs)?.checked_mul(TAPS)? == kernels.len() && fill(outputs) && fill(inputs);
-        fits.then(|| Arch::new().dispatch(ToPoints { kernels, inputs, outputs }))
+        fit(kernels.len(), [outputs, inputs])?.then(|| Arch::new().dispatch(ToPoints { kernels, inputs, outputs }))
     }
+
+    /// As [`Kernels::of_blocks`], of kernels `[outputs, inputs, 3, 3]` whose floats are in little-endian order.
+    pub fn of_bytes(kernels: &[u8], [outputs, inputs]: [usize; 2]) -> Option<Self> {
+        let ((kernels, _), block) = (kernels.as_chunks(), block());
+        if !fit(kernels.len(), [outputs, inputs])? {
+            return None;
+        }
+        let mut blocks = vec![0.0; kernels.len()];
+        for (group, to) in blocks.chunks_exact_mut(block).enumerate() {
+            let (input, group) = (group % block, group / block);
+            let (tap, group) = (group % TAPS, group / TAPS);
+            let (input, output) = (group % (inputs / block) * block + input, group / (inputs / block) * block);
+            let from = kernels[(output * inputs + input) * TAPS + tap..].iter().step_by(inputs * TAPS);
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = f32::from_le_bytes(*from));
+        }
+        Self::of_blocks(&blocks, [outputs, inputs])
+    }
+}
+
+/// Whether there are as many floats as such kernels have, and channels fill blocks.
+fn fit(count: usize, [outputs, inputs]: [usize; 2]) -> Option<bool> {
+    let fill = |channels: usize| channels > 0 && channels.is_multiple_of(block());
+    Some(outputs.checked_mul(inputs)?.checked_mul(TAPS)? == count && fill(outputs) && fill(inputs))
 }
 
 struct ToPoints<'a> {

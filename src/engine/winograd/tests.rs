@@ -56,6 +56,9 @@ fn it_is_the_convolution() {
         let area = out[0] * out[1];
         let added = sine((pictures, outputs, area), [0.2, 0.3, 0.7]).into_raw_vec_and_offset().0;
         let kernels = Kernels::of_blocks(&kernels_in_blocks(&weights, inputs), [outputs, inputs]).unwrap();
+        let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+        let same = Kernels::of_bytes(&bytes, [outputs, inputs]).unwrap();
+        assert_eq!(same.points.all()[..POINTS * outputs * inputs], kernels.points.all()[..POINTS * outputs * inputs]);
         let (of_x, of_added) = (blocked(&x, inputs, height * width), blocked(&added, outputs, area));
         let convolution = || Convolution::new(&kernels, &of_x, size, pads).unwrap();
         assert_eq!(convolution().shape(), [pictures, outputs, out[0], out[1]]);
@@ -95,6 +98,7 @@ fn what_does_not_belong_together_is_none() {
     assert!(Kernels::of_blocks(&weights[1..], [block, block]).is_none());
     assert!(Kernels::of_blocks(&weights, [block, 0]).is_none());
     assert!(Kernels::of_blocks(&weights, [usize::MAX, block]).is_none());
+    assert!(Kernels::of_bytes(&[0; 4 * TAPS], [block, block]).is_none());
     let kernels = Kernels::of_blocks(&weights, [block, block]).unwrap();
     let x = vec![0.0; block * 12];
     let new = |size, pads| Convolution::new(&kernels, &x, size, pads);

@@ -10,14 +10,16 @@ use prost::Message;
 
 use super::super::proto::NodeProto;
 use super::super::wire::{self, Edit};
-use super::super::{Model, OnnxError};
+use super::super::{Model, Node, OnnxError};
 use super::field;
 
 mod figures;
 mod sample;
+mod stand_in;
 mod winograd;
 
 pub use figures::FIGURES;
+pub use stand_in::{Original, StandIns, stand_in};
 pub use winograd::{WINOGRAD, has_winograd};
 
 /// Domain of the runtime's operators on blocks.
@@ -26,18 +28,24 @@ const BLOCKED: &str = "com.microsoft.nchwc.";
 /// What lays blocks out as maps one after the other.
 const REORDER: &str = "com.microsoft.nchwc.ReorderOutput";
 
-/// An optimised model with `block` channels together, with [`FIGURES`] of blocks taken from the blocks themselves, and with
-/// [`WINOGRAD`] on so many threads, where there is any. The values of all other tensors are the same, up to rounding.
+/// An optimised model with `block` channels together, with [`FIGURES`] of blocks taken from the blocks themselves, and where wanted
+/// with [`WINOGRAD`] on so many threads, also in the place of the convolutions whose kernels have stand-ins. The values of all
+/// other tensors are the same, up to rounding.
 ///
 /// The runtime begins with what the last of the nodes needs that nothing else needs. It has written the nodes in the order in
 /// which it computed them, so that it would now begin with the last layer, and all maps would wait for their figures: those nodes
 /// come at the end, the last layer first.
-pub fn read_blocked(model: &Model, block: usize, threads: Option<usize>) -> Result<Model, OnnxError> {
+pub fn read_blocked(model: &Model, block: usize, own: Option<(usize, &[Original])>) -> Result<Model, OnnxError> {
     let graph = model.graph();
     let mut nodes: HashMap<usize, Vec<NodeProto>> = figures::figures(model, block);
-    let convolutions =
-        graph.nodes.iter().filter_map(|node| Some((node.index, winograd::winograd(node, model, threads?)?)));
-    nodes.extend(convolutions.map(|(at, node)| (at, vec![node])));
+    if let Some((threads, originals)) = own {
+        let stand_ins = stand_in::find(model, originals)?;
+        let own = |node: &Node| winograd::winograd(node, model, threads, &stand_ins);
+        let own: HashMap<usize, Vec<NodeProto>> =
+            graph.nodes.iter().filter_map(|node| Some((node.index, vec![own(node)?]))).collect();
+        stand_in::check(graph, &stand_ins, originals.len(), |node| own.contains_key(&node))?;
+        nodes.extend(own);
+    }
     let mut last: Vec<Vec<u8>> = Vec::new();
     let mut index = 0;
     let bytes = wire::edit_at(model.bytes(), &[field::MODEL_GRAPH], &mut |part| {

@@ -2,7 +2,7 @@
 //!
 //! Owns how it is told about tensors and how the work is shared among threads. What it computes is in [`winograd`].
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::Error;
 use ort::operator::{
@@ -12,7 +12,11 @@ use ort::value::{DynTensorValueType, TensorElementType, ValueRef, ValueType};
 
 use crate::engine::winograd::{Convolution, Kernels, Part};
 
-pub(super) struct Winograd;
+/// Kernels that several sessions have in common.
+pub(in super::super) type Shared = Arc<[Arc<Kernels>]>;
+
+/// With the kernels of nodes that say which of them is theirs.
+pub(super) struct Winograd(pub Shared);
 
 impl Operator for Winograd {
     type Kernel<'a> = WinogradKernel;
@@ -34,15 +38,13 @@ impl Operator for Winograd {
     }
 
     fn create_kernel<'a>(&self, node: &KernelContext<'a>) -> Result<WinogradKernel, Error> {
-        let kernels = node.constant_input::<DynTensorValueType>(1)?;
-        let (shape, kernels) = kernels.try_extract_tensor::<f32>()?;
-        let kernels = match shape[..] {
-            [outputs, inputs, 3, 3] if outputs > 0 && inputs > 0 => {
-                Kernels::of_blocks(kernels, [outputs as usize, inputs as usize])
+        let kernels = match node.get::<i64>("kernels") {
+            Some(number) => {
+                let shared = usize::try_from(number).ok().and_then(|number| self.0.get(number)).cloned();
+                shared.ok_or_else(|| Error::new(format!("there are no kernels {number}")))?
             }
-            _ => None,
+            None => of_constant(node)?,
         };
-        let kernels = kernels.ok_or_else(|| Error::new(format!("kernels {shape:?} are not 3×3 in blocks")))?;
         let numbers: Vec<i64> = node.get("pads").unwrap_or_default();
         let pads = numbers.iter().filter_map(|pad| usize::try_from(*pad).ok()).collect::<Vec<_>>();
         let pads = pads.try_into().map_err(|_| Error::new(format!("pads {numbers:?}")))?;
@@ -72,8 +74,20 @@ impl Operator for Winograd {
     }
 }
 
+fn of_constant(node: &KernelContext<'_>) -> Result<Arc<Kernels>, Error> {
+    let kernels = node.constant_input::<DynTensorValueType>(1)?;
+    let (shape, kernels) = kernels.try_extract_tensor::<f32>()?;
+    let kernels = match shape[..] {
+        [outputs, inputs, 3, 3] if outputs > 0 && inputs > 0 => {
+            Kernels::of_blocks(kernels, [outputs as usize, inputs as usize])
+        }
+        _ => None,
+    };
+    kernels.map(Arc::new).ok_or_else(|| Error::new(format!("kernels {shape:?} are not 3×3 in blocks")))
+}
+
 pub(super) struct WinogradKernel {
-    kernels: Kernels,
+    kernels: Arc<Kernels>,
     pads: [usize; 4],
     relu: bool,
     threads: usize,

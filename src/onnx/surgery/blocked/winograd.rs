@@ -1,12 +1,15 @@
 //! Convolutions 3×3 that look at every place, by an operator of lensor's own that multiplies less.
 
-use super::BLOCKED;
+use std::collections::HashMap;
+
+use super::{BLOCKED, Original};
 use crate::onnx::build::{Attr, node};
 use crate::onnx::proto::{DataType, NodeProto};
 use crate::onnx::{Model, Node};
 
 /// Maps in blocks, constant kernels 3×3 in blocks, and where wanted a bias and something of the output's shape that is added → the
-/// convolution. Attributes `pads` as of Conv; `relu`: whether what is below zero becomes zero; `threads` that share the work.
+/// convolution. Attributes `pads` as of Conv; `relu`: whether what is below zero becomes zero; `threads` that share the work; and
+/// `kernels`, which of those that lie beside the model are meant, where others stand in for them.
 pub const WINOGRAD: &str = "lensor.Winograd";
 
 /// Fewest channels on both sides: with fewer, taking patches to their points costs more than it saves.
@@ -17,23 +20,35 @@ pub fn has_winograd(model: &Model) -> bool {
     model.graph().nodes.iter().any(|node| fits(node, model))
 }
 
-/// What takes the place of a node, if it is such a convolution of blocks.
-pub(super) fn winograd(convolution: &Node, model: &Model, threads: usize) -> Option<NodeProto> {
+/// What takes the place of a node, if it is such a convolution of blocks, or one with a stand-in of this name.
+pub(super) fn winograd(
+    convolution: &Node,
+    model: &Model,
+    threads: usize,
+    stand_ins: &HashMap<&str, (usize, &Original)>,
+) -> Option<NodeProto> {
     let relu = match convolution.attr_string("activation") {
         None => false,
         Some("Relu") => true,
         Some(_) => return None,
     };
+    let original = stand_ins.get(convolution.input(1)?);
     let pads = convolution.attr_ints("pads").unwrap_or(&[0; 4]);
-    let attributes =
-        [("pads", Attr::Ints(pads)), ("relu", Attr::Int(relu.into())), ("threads", Attr::Int(threads as i64))];
+    let pads = original.map_or(pads.to_vec(), |(_, original)| {
+        // The runtime may have made a Pad a part of the convolution.
+        pads.iter().zip(original.pads).map(|(pad, own)| pad + own).collect()
+    });
+    let mut attributes =
+        vec![("pads", Attr::Ints(&pads)), ("relu", Attr::Int(relu.into())), ("threads", Attr::Int(threads as i64))];
+    attributes.extend(original.map(|(number, _)| ("kernels", Attr::Int(*number as i64))));
     let inputs: Vec<&str> = convolution.inputs.iter().map(String::as_str).collect();
     let of_blocks = convolution.qualified_op() == format!("{BLOCKED}Conv");
-    (of_blocks && fits(convolution, model)).then(|| node(WINOGRAD, &inputs, &[convolution.output()], &attributes))
+    let fits = of_blocks && (original.is_some() || fits(convolution, model));
+    fits.then(|| node(WINOGRAD, &inputs, &[convolution.output()], &attributes))
 }
 
 /// Whether a node is a convolution 3×3 that looks at every place, with constant kernels and channels enough.
-fn fits(convolution: &Node, model: &Model) -> bool {
+pub(super) fn fits(convolution: &Node, model: &Model) -> bool {
     let each_place = |name| convolution.attr_ints(name).is_none_or(|steps| steps.iter().all(|step| *step == 1));
     let kernels = convolution.input(1).and_then(|name| model.graph().initializer(name));
     let kernels = kernels.is_some_and(|kernels| {
@@ -89,7 +104,7 @@ mod tests {
         assert!(has_winograd(&model));
         let ops = |model: &Model| -> Vec<String> { model.graph().nodes.iter().map(Node::qualified_op).collect() };
         assert_eq!(ops(&read_blocked(&model, 16, None).unwrap()), ops(&model));
-        let read = read_blocked(&model, 16, Some(3)).unwrap();
+        let read = read_blocked(&model, 16, Some((3, &[]))).unwrap();
         let nodes = &read.graph().nodes;
         let changed: Vec<&str> =
             nodes.iter().filter(|node| node.qualified_op() == WINOGRAD).map(|node| node.output()).collect();
