@@ -76,6 +76,12 @@ def _pads(attributes, x, kernel, strides, dilations):
 
 
 def _conv(_, attributes, __, x, kernel, bias=None):
+    if x.dim() == 3:
+        # Along one axis: a picture of one row.
+        flat = {"strides": [1, *attributes.get("strides", [1])], "dilations": [1, *attributes.get("dilations", [1])]}
+        left, right = attributes.get("pads", [0, 0])
+        flat |= {"pads": [0, left, 0, right], "group": attributes.get("group", 1)}
+        return _conv(_, flat, __, x.unsqueeze(2), kernel.unsqueeze(2), bias).squeeze(2)
     strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
     top, left, bottom, right = _pads(attributes, x, kernel.shape[2:], strides, dilations)
     x = F.pad(x, (left, right, top, bottom))
