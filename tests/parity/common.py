@@ -135,7 +135,7 @@ def compare(binary, export, pictures, reference, check=False, exact=None):
                     found["rounded"].append(distance(known.rounded_cams[layer], known.cams[layer]))
             if result:
                 result["others"].append(found)
-                if 1 + len(result["others"]) >= FEW and not unusual(result):
+                if 1 + len(result["others"]) == FEW and not unusual(result):
                     break
                 continue
             result = found | {"layers": len(layers), "matched": len(known.cams), "others": []}

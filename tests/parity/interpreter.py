@@ -75,19 +75,28 @@ def _pads(attributes, x, kernel, strides, dilations):
     return less + more if auto == "SAME_UPPER" else more + less
 
 
-def _conv(_, attributes, __, x, kernel, bias=None):
-    if x.dim() == 3:
-        # Along one axis: a picture of one row.
-        flat = {"strides": [1, *attributes.get("strides", [1])], "dilations": [1, *attributes.get("dilations", [1])]}
+def _rows_too(operator):
+    """A convolution of pictures, also of what has one axis: as a picture of one row."""
+    def convolve(opset, attributes, outputs, x, kernel, bias=None):
+        if x.dim() > 3:
+            return operator(opset, attributes, outputs, x, kernel, bias)
+        first = {"strides": 1, "dilations": 1, "output_padding": 0}
+        flat = attributes | {name: [one, *attributes[name]] for name, one in first.items() if name in attributes}
         left, right = attributes.get("pads", [0, 0])
-        flat |= {"pads": [0, left, 0, right], "group": attributes.get("group", 1)}
-        return _conv(_, flat, __, x.unsqueeze(2), kernel.unsqueeze(2), bias).squeeze(2)
+        flat["pads"] = [0, left, 0, right]
+        return operator(opset, flat, outputs, x.unsqueeze(2), kernel.unsqueeze(2), bias).squeeze(2)
+    return convolve
+
+
+@_rows_too
+def _conv(_, attributes, __, x, kernel, bias=None):
     strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
     top, left, bottom, right = _pads(attributes, x, kernel.shape[2:], strides, dilations)
     x = F.pad(x, (left, right, top, bottom))
     return F.conv2d(x, kernel, bias, strides, 0, dilations, attributes.get("group", 1))
 
 
+@_rows_too
 def _conv_transpose(_, attributes, __, x, kernel, bias=None):
     strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
     top, left, bottom, right = attributes.get("pads", [0] * 4)
